@@ -691,6 +691,23 @@ def test_a_function_that_reads_much_is_guarded_quickly():
     assert float(compiled(sl.ones(()))) == sum(range(900)) + 1
 
 
+def test_a_draw_of_another_thread_during_a_trace_is_not_the_functions(monkeypatch):
+    traced = []
+
+    def multiply(x, y):
+        if not traced:
+            drawing = threading.Thread(target=random.random)
+            drawing.start()
+            drawing.join()
+        traced.append(x)
+        return multiplied(x, y)
+
+    multiplied = sl.multiply
+    monkeypatch.setattr(sl, "multiply", multiply)
+    assert float(sl.compile(lambda x: sl.multiply(x, 2))(sl.ones(()))) == 2
+    assert len(traced) == 2
+
+
 def test_a_generator_of_the_modules_is_watched_where_no_code_names_it():
     compiled = sl.compile(lambda x: x * getattr(np, "ran" + "dom").rand())
     with pytest.raises(SlopesError, match=r"drew random numbers from numpy\.random"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from . import tree
 from .arrays import memory_of
 from .captures import Captures
 from .errors import TraceError, line_text
-from .foreign_random import refuse_draws
+from .foreign_random import SharedDrawError, refuse_draws
 from .graph.build import Variable
 from .graph.dtype import is_complex
 from .graph.node import Node
@@ -133,10 +134,20 @@ def capture_call(function: Callable[..., Any], leaves: Sequence[Any], structure:
                  taps: Sequence[str] = (), storage: str = "float32", programmable: bool = True, compiled: bool = True) -> Captured:
     """Record a call whose arguments have these leaves; the first axis of those in `stepped` is the step.
 
-    A leaf may be a TensorSpec. `programmable`: refuse what no program can do, such as complex numbers, results of other types, and
-    random numbers of NumPy; a picture shows such a function too. `compiled`: refuse the types and operations that only eager mode
-    computes.
+    It is recorded once more where random numbers were drawn meanwhile that another thread may have drawn. A leaf may be a TensorSpec.
+    `programmable`: refuse what no program can do, such as complex numbers, results of other types, and random numbers of NumPy; a picture
+    shows such a function too. `compiled`: refuse the types and operations that only eager mode computes.
     """
+    record = partial(record_call, function, leaves, structure, stepped, taps, storage, programmable, compiled)
+    try:
+        return record()
+    except SharedDrawError:
+        return record()
+
+
+def record_call(function: Callable[..., Any], leaves: Sequence[Any], structure: tree.Structure, stepped: frozenset[int],
+                taps: Sequence[str], storage: str, programmable: bool, compiled: bool) -> Captured:
+    """Record a call, as `capture_call` does."""
     paths = argument_paths(function, len(leaves), structure)
     specs = [argument_spec(leaf, path, i in stepped) for i, (leaf, path) in enumerate(zip(leaves, paths))]
     check = refuse_draws if programmable else nullcontext

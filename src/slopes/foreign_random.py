@@ -15,23 +15,32 @@ from .errors import TraceError
 KINDS = {"random": ("Random",), "numpy.random": ("Generator", "RandomState")}
 LEAST_SECONDS = 0.05  # for which a generator that has drawn is watched again: another thread may be drawing
 
+class SharedDrawError(TraceError):
+    """A generator of the modules `random` or `numpy.random` has drawn: for the function, or for another thread at that moment."""
+
+
 Sources = Mapping[int, tuple[Any, str]]  # generators by address, and how the code calls them
 
 
 @contextmanager
 def refuse_draws(sources: Sources) -> Iterator[None]:
-    """Raise TraceError when one of these generators, or those of the modules, draws in the block, in which a function is traced."""
-    watched = {id(source): (source, name) for source, name in shared_generators()} | dict(sources)
+    """Raise TraceError when one of these generators, or those of the modules, draws in the block, in which a function is traced.
+
+    Where only generators of the modules have drawn it is a SharedDrawError: a second trace tells whether the function draws.
+    """
+    shared = {id(source): (source, name) for source, name in shared_generators()}
+    watched = shared | dict(sources)
     before, start = states(watched), time.perf_counter()
     yield
     drawn = [address for address, state in states(watched).items() if state != before[address]]
     others = drawing_elsewhere(drawn, watched, time.perf_counter() - start) if drawn else set()
-    names = [watched[address][1] for address in drawn if address not in others]
-    if names:
-        raise TraceError(f"a compiled function drew random numbers from {', '.join(names)}: they would be the same in each call, "
-                         "as in every step of fit", why="numbers of Python and NumPy become part of the program when it is recorded",
-                         repair="draw them with slopes, which goes on at each call (sl.uniform, sl.normal, sl.permutation, "
-                                "data.augment), or draw them outside and pass them as arguments")
+    own = [address for address in drawn if address not in others]
+    if own:
+        names, kind = [watched[address][1] for address in own], SharedDrawError if shared.keys() >= {*own} else TraceError
+        raise kind(f"a compiled function drew random numbers from {', '.join(names)}: they would be the same in each call, "
+                   "as in every step of fit", why="numbers of Python and NumPy become part of the program when it is recorded",
+                   repair="draw them with slopes, which goes on at each call (sl.uniform, sl.normal, sl.permutation, "
+                          "data.augment), or draw them outside and pass them as arguments")
 
 
 def drawing_elsewhere(drawn: list[int], watched: Sources, seconds: float) -> set[int]:

@@ -47,9 +47,8 @@ class Studio:
         hosts = frozenset({"localhost", socket.gethostname().lower(), host.lower()})
         access = Access(self.token, self.port, hosts, ancestors, context or Context())
         self.sessions = Sessions(sessions)
-        # no pings: they draw from Python's module random, and a function that a session's thread captures at that moment would be refused
         config = uvicorn.Config(Application(access, self.sessions).asgi(), log_level="warning", lifespan="off", ws="websockets-sansio",
-                                ws_max_size=4 * LONGEST, ws_ping_interval=None, server_header=False, timeout_graceful_shutdown=2)
+                                ws_max_size=4 * LONGEST, server_header=False, timeout_graceful_shutdown=2)
         self.server = uvicorn.Server(config)
         self.thread: threading.Thread | None = None
 
