@@ -75,7 +75,7 @@ def test_an_assigned_argument_is_not_shared_with_the_caller(jax):
     assert compiled(both).numpy().tolist() == [1, 2] and last.numpy().tolist() == [7, 7]
 
 
-@pytest.mark.parametrize("steps", [1, 3, 33])
+@pytest.mark.parametrize("steps", [1, 3, 257])  # 256 are one call of the device
 def test_many_steps_are_a_loop(jax, steps):
     state = {}
     for backend in ("native", "xla"):
@@ -120,11 +120,11 @@ def test_errors_of_values_are_those_of_eager_code_and_leave_the_state(jax):
     with pytest.raises(DivisionError, match="1 of 2 integer divisors are 0"):
         compiled(x, sl.tensor([0, 1]))
     assert count.item() == 1
-    rows = np.full((40, 2), 2)
-    rows[35, 1] = -1
+    rows = np.full((300, 2), 2)
+    rows[290, 1] = -1
     with pytest.raises(OutOfRangeError, match="index -1 is outside axis 0"):
-        compiled.many(40, x, sl.asarray(rows), stepped=(1,))
-    assert count.item() == 36
+        compiled.many(300, x, sl.asarray(rows), stepped=(1,))
+    assert count.item() == 291
 
 
 def test_an_error_inside_of_a_loop_is_reported(jax):
@@ -152,6 +152,24 @@ def test_convolutions_and_their_gradients_are_those_of_xla(jax, monkeypatch):
     agree(sl.compile(gradient, backend="xla")(*inputs), gradient(*inputs), [f"{name}, by {arg}" for name in names for arg in "xw"])
     assert len(calls) == 3 * len(names)  # forward, by weights and by inputs
     assert [options["feature_group_count"] for options in calls].count(6) == 3
+
+
+def test_pooling_is_reductions_of_windows(jax, monkeypatch):
+    calls, original = [], jax.lax.reduce_window
+    monkeypatch.setattr(jax.lax, "reduce_window", lambda *args, **options: calls.append(options) or original(*args, **options))
+    names = ["max pool", "max pool overlapping", "avg pool"]
+    inputs = [sl.asarray(np.random.default_rng(0).normal(size=COMPOSED[name][1][0]).astype(np.float32)) for name in names]
+    average = nn.AvgPool2d(3, 2)
+
+    def both(*xs):
+        return [*(COMPOSED[name][0](x) for name, x in zip(names, xs)),
+                *(sl.grad(lambda x, name=name: sl.sin(COMPOSED[name][0](x)).sum())(x) for name, x in zip(names, xs)),
+                sl.grad(lambda x: sl.sin(average(x)).sum())(xs[1])]
+
+    labels = [f"{what}{name}" for what in ("", "gradient of ") for name in names]
+    agree(sl.compile(both, backend="xla")(*inputs), both(*inputs), [*labels, "gradient of plain averages"])
+    assert len(calls) > len(names)
+    assert any("base_dilation" in options for options in calls)  # the gradient of an average, which is one value per window
 
 
 class Digits(nn.Module):

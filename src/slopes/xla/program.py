@@ -15,7 +15,7 @@ from .trace import Arrays, Tracer
 
 LARGE = 64  # constants of more elements are arguments: in the text of a program they are slow to compile
 MOST_STEPS = 256  # of `many` that are one call of the device
-ROOM = 1 << 24  # bytes of the arguments and results of these steps, which decide how many there are
+ROOM = 1 << 22  # bytes of the arguments and results of these steps, which decide how many there are
 
 
 class Program:

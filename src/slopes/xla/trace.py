@@ -12,6 +12,7 @@ from ..graph.node import Node
 from ..graph.walk import topological
 from ..machine.reference import check
 from .convolution import convolution
+from .pooling import window_reduction
 
 Arrays = list[Any]  # what JAX traces
 Step = Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
@@ -47,6 +48,8 @@ class Tracer:
         args = [values[arg] for arg in node.args]
         self.watch(node, node.op.invalid(self.np, *args, **node.params))
         result = convolution(self.lax, node, lambda arg: self.known(arg, values))
+        if result is None:
+            result = window_reduction(self.lax, node, lambda arg: self.known(arg, values))
         return check(node, self.np.asarray(node.op.xla(self, *args, **node.params)) if result is None else result)
 
     def known(self, node: Node, values: Mapping[Node, Any]) -> Any:
