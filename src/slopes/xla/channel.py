@@ -43,12 +43,16 @@ class Line:
             self.connection.sendall((json.dumps(message) + "\n").encode())
 
     def receive(self) -> Message | None:
-        """The next message; None when the other end is gone."""
-        try:
+        """The next message; None when the other end is gone, with which the connection ends."""
+        line = ""
+        with contextlib.suppress(OSError):
             line = self.reader.readline()
-        except OSError:
-            return None
-        return json.loads(line) if line.endswith("\n") else None
+        if line.endswith("\n"):
+            message: Message = json.loads(line)
+            return message
+        self.reader.close()
+        self.connection.close()
+        return None
 
 
 class Member:
