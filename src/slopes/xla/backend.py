@@ -58,17 +58,32 @@ class XlaExecutable(Executable):
         """Run on the device, and write the results."""
         self.step = 0
         with modes(self.jax):
-            if steps > 1 or self.captured.stepped:
-                return self.run_steps(arguments, results, steps)
-            with versions.gate:
-                failed, computed, _ = call(self.program.once, [list(arguments), *self.state()], self.replaced)
-            failed = self.sites and int(failed)
-            if not failed:
-                write(results, computed)
-            return int(failed or 0)
+            if steps == 1 and not self.captured.stepped:
+                return self.run_step(arguments, results)
+            return self.run_loop(arguments, results, steps) if self.program.loops else self.run_steps(arguments, results, steps)
+
+    def run_step(self, arguments: Sequence[Any], results: Sequence[np.ndarray]) -> int:
+        """0, or the site that failed, of one step."""
+        with versions.gate:
+            failed, computed, _ = call(self.program.once, [list(arguments), *self.state()], self.replaced)
+        if self.sites and int(failed):
+            return int(failed)
+        write(results, computed)
+        return 0
 
     def run_steps(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
-        """0, or the site that failed, of many steps, as many at a time as there is room for."""
+        """0, or the site that failed, of many steps, each a call of the device."""
+        stepped = [value.leaf in self.captured.stepped for value in self.captured.inputs]
+        held = [array if moves else self.jax.device_put(array) for array, moves in zip(arguments, stepped)]
+        for self.step in range(steps):
+            inputs = [array[self.step] if moves else array for array, moves in zip(held, stepped)]
+            if failed := self.run_step(inputs, [array[self.step, ...] for array in results]):
+                return failed
+        self.step = 0
+        return 0
+
+    def run_loop(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
+        """0, or the site that failed, of many steps in a loop on the device, as many at a time as there is room for."""
         stepped, room = [value.leaf in self.captured.stepped for value in self.captured.inputs], self.program.room
         held = [array if moves or steps <= room else self.jax.device_put(array) for array, moves in zip(arguments, stepped)]
         for start in range(0, steps, room):
