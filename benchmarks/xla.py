@@ -2,9 +2,9 @@
 
     python -m benchmarks.xla [WORKLOAD...] [--seconds 20] [--hlo]
 
-slopes takes its steps as `sl.fit` does, many in one call; JAX calls its step as often, and waits for the last. Ratios are those of slopes
-to JAX: the medians of the ratios of pairs of such runs, by the clock and by the time of the processors, and the ratio of the first calls of
-one step. --hlo also counts the instructions of both programs after XLA's optimisation, where they differ.
+slopes takes its steps as `sl.fit` does, many in one call of Python; JAX calls its step as often, and waits for the last. Ratios are those
+of slopes to JAX: the medians of the ratios of pairs of such runs, by the clock and by the time of the processors, and the ratio of the
+first calls of one step. --hlo also counts the instructions of both programs after XLA's optimisation, where they differ.
 """
 
 from __future__ import annotations
