@@ -56,7 +56,8 @@ def Sequential(*layers: Layer) -> Layer:
 
 def Residual(*layers: Layer, shortcut: Layer | None = None) -> Layer:
     body = Sequential(*layers)
-    return Layer(lambda p, x: (shortcut.apply(p, x) if shortcut else x) + body.apply(p, x), body.shapes)
+    shapes = body.shapes | (inside(shortcut=shortcut) if shortcut else {})
+    return Layer(lambda p, x: (shortcut.apply(p.under("shortcut"), x) if shortcut else x) + body.apply(p, x), shapes)
 
 
 def Skip(channels: int) -> Layer:

@@ -15,10 +15,14 @@ class Residual(nn.Sequential):
 
     def __init__(self, *layers: nn.Module, shortcut: nn.Module | None = None) -> None:
         super().__init__(*layers)
-        self.straight = [shortcut or nn.Identity()]  # in a list: not one of the layers; it has no parameters
+        self.body = list(layers)  # without the shortcut, which becomes one of the modules
+        self.shortcut = shortcut or nn.Identity()
 
     def forward(self, x: Any) -> Any:
-        return self.straight[0](x) + super().forward(x)
+        straight = self.shortcut(x)
+        for layer in self.body:
+            x = layer(x)
+        return straight + x
 
 
 class Skip(nn.Module):

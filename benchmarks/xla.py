@@ -2,8 +2,9 @@
 
     python -m benchmarks.xla [WORKLOAD...] [--seconds 20] [--hlo]
 
-Ratios are those of slopes to JAX: the median of the ratios of pairs of steps, of their CPU times, and of the first calls. --hlo also counts
-the instructions of both programs after XLA's optimisation.
+slopes takes its steps as `sl.fit` does, many in one call of Python; JAX calls its step as often, and waits for the last. Ratios are those
+of slopes to JAX: the medians of the ratios of pairs of such runs, by the clock and by the time of the processors, and the ratio of the
+first calls of one step. --hlo also counts the instructions of both programs after XLA's optimisation, where they differ.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
 import slopes as sl
 from slopes.xla.library import modes
@@ -25,6 +27,7 @@ from . import engine_jax, engine_slopes
 from .workloads import WORKLOADS, Workload
 
 DEFAULT = "mlp-sgd", "lenet-sgd", "lstm", "gpt", "resnet20", "alexnet"
+RUN_SECONDS = 0.5  # of a run of several steps, about
 INSTRUCTION = re.compile(r"= (?:\([^=]*\)|\S+) ([a-z][a-z0-9-]*)\(")  # name = type opcode(...)
 
 
@@ -36,18 +39,12 @@ def main() -> None:
     parser.add_argument("--hlo", action="store_true", help="count the instructions of both programs")
     options = parser.parse_args()
     jax.config.update("jax_enable_compilation_cache", False)  # first calls are those of programs that are nowhere yet
-    print(f"{'':12}{'steps':>7}{'slopes ms':>11}{'JAX ms':>9}{'ratio':>8}{'CPU':>7}{'first':>8}{'s':>7}")
+    print(f"{'':12}{'runs':>6}{'slopes ms':>11}{'JAX ms':>10}{'ratio':>8}{'CPU ms':>11}{'JAX':>10}{'ratio':>8}"
+          f"{'first s':>9}{'JAX':>7}{'ratio':>7}")
     for name in options.workloads:
         measure(WORKLOADS[name], options.seconds)
         if options.hlo:
             compare_programs(WORKLOADS[name])
-
-
-def steps_of(workload: Workload) -> tuple[Callable[[int], Any], Callable[[int], Any]]:
-    """One step of slopes and one of JAX, each waited for, on batch i."""
-    ours, theirs = on_xla(workload), engine_jax.build(workload, 0, "compiled")
-    return (lambda i: ours.step(*ours.batches[i % len(ours.batches)]).numpy(),
-            lambda i: jax.block_until_ready(theirs.step(*theirs.batches[i % len(theirs.batches)])))
 
 
 def on_xla(workload: Workload) -> Any:
@@ -58,22 +55,29 @@ def on_xla(workload: Workload) -> Any:
 
 
 def measure(workload: Workload, seconds: float) -> None:
-    """The first call of each, then steps in turn."""
-    pair = steps_of(workload)
-    firsts = [timed(step, 0)[0] for step in pair]
-    for step in pair:  # warm
-        step(1)
-    walls: list[tuple[float, float]] = []
-    processors: list[tuple[float, float]] = []
+    """The first call of each, then runs of some steps in turn."""
+    ours, theirs = on_xla(workload), engine_jax.build(workload, 0, "compiled")
+    firsts = [timed(lambda: ours.run(1))[0], timed(lambda: theirs.run(1))[0]]
+    steps = max(1, min(64, int(RUN_SECONDS / timed(lambda: theirs.run(1))[0])))
+    stacks = [sl.tensor(np.resize(array, (steps, *array.shape[1:]))) for array in workload.data()]
+    pair = (lambda: ours.step.many(steps, *stacks, stepped=(0, 1)).numpy()), (lambda: theirs.run(steps))
+    for run in pair:  # compile, and warm up
+        run()
+    clock: list[tuple[float, float]] = []
+    processor: list[tuple[float, float]] = []
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(walls) < 5:
-        ours, theirs = (timed(step, len(walls)) for step in (pair if len(walls) % 2 else pair[::-1]))
-        ours, theirs = (ours, theirs) if len(walls) % 2 else (theirs, ours)
-        walls.append((ours[0], theirs[0]))
-        processors.append((ours[1], theirs[1]))
-    milliseconds = [1e3 * statistics.median(column) for column in zip(*walls)]
-    print(f"{workload.name:12}{len(walls):7}{milliseconds[0]:11.3f}{milliseconds[1]:9.3f}{ratio(walls):8.2f}{ratio(processors):7.2f}"
-          f"{firsts[0] / firsts[1]:8.2f}{firsts[0]:7.2f}", flush=True)
+    while time.perf_counter() < end or len(clock) < 5:
+        times = [timed(run) for run in (pair if len(clock) % 2 else pair[::-1])]
+        for rows, (first, second) in zip((clock, processor), zip(*times)):
+            rows.append((first, second) if len(rows) % 2 else (second, first))
+    print(f"{workload.name:12}{len(clock):6}{columns(clock, steps)}{columns(processor, steps)}"
+          f"{firsts[0]:9.2f}{firsts[1]:7.2f}{firsts[0] / firsts[1]:7.2f}", flush=True)
+
+
+def columns(pairs: list[tuple[float, float]], steps: int) -> str:
+    """The median milliseconds of a step of both, and the median ratio."""
+    own, other = (1e3 / steps * statistics.median(column) for column in zip(*pairs))
+    return f"{own:11.3f}{other:10.3f}{ratio(pairs):8.2f}"
 
 
 def ratio(pairs: list[tuple[float, float]]) -> float:
@@ -81,11 +85,11 @@ def ratio(pairs: list[tuple[float, float]]) -> float:
     return statistics.median(ours / max(theirs, 1e-9) for ours, theirs in pairs)
 
 
-def timed(step: Callable[[int], Any], i: int) -> tuple[float, float]:
-    """The seconds of a step, by the clock and of the processors."""
-    wall, processor = time.perf_counter(), time.process_time()
-    step(i)
-    return time.perf_counter() - wall, time.process_time() - processor
+def timed(run: Callable[[], Any]) -> tuple[float, float]:
+    """The seconds of a run, by the clock and of the processors."""
+    clock, processor = time.perf_counter(), time.process_time()
+    run()
+    return time.perf_counter() - clock, time.process_time() - processor
 
 
 def compare_programs(workload: Workload) -> None:

@@ -23,8 +23,9 @@ from slopes.graph.node import Operation
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAMS = ("tour", "machine", "compile", "text", "sequences", "data", "practice", "pytorch", "ownership", "tables",
-            "own-images", "own-sound", "own-text", "onnx-out", "onnx-in", "checkpoints", "sklearn", "keras", "jax", "xla", "studio-circuit")
-NEEDS = {"docs/xla.md": "jax", "docs/studio-circuit.md": "starlette"}  # not among what tests install
+            "own-images", "own-sound", "own-text", "onnx-out", "onnx-in", "checkpoints", "sklearn", "keras", "jax", "xla", "devices",
+            "studio-circuit")
+NEEDS = {"docs/xla.md": "jax", "docs/devices.md": "jax", "docs/studio-circuit.md": "starlette"}  # not among what tests install
 RUN = [*(f"docs/{name}.md" for name in PROGRAMS), "README.md"]  # their Python blocks are programs
 COMING_FROM = ("docs/pytorch.md", "docs/keras.md", "docs/jax.md")  # pages whose tables have the other library's names on the left
 COMMANDS = (

@@ -8,10 +8,12 @@ import pickle
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 import slopes as sl
-from slopes.errors import DeviceError
+from slopes import nn, optim
+from slopes.errors import DeviceError, NonFiniteError
 from slopes.tensor_fields import VALUE
 
 # Programs of tests run once: XLA compiles them quickly, not well. It reads this when jax is imported, which nothing else here does.
@@ -131,6 +133,22 @@ def test_other_threads_see_the_values_of_whole_calls():
     done.set()
     thread.join()
     assert torn and not any(torn) and total.tolist() == [301, 301]
+
+
+def test_taps_are_values_and_a_training_that_diverges_goes_back():
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    seen = {}
+    for backend in ("native", "xla"):
+        sl.seed(0)
+        net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+        tapped = sl.compile(lambda x, net=net: net(x).sum(), taps=("net[0]",), backend=backend)
+        tapped(sl.asarray(x))
+        with pytest.raises(NonFiniteError, match="the loss became inf in epoch 1, step 4 of 4") as error:
+            sl.fit(net, x, x[:, :1] * 100, loss=nn.mse_loss, optimizer=optim.SGD(lr=3.0), epochs=30, batch_size=16, progress=False,
+                   backend=backend)
+        seen[backend] = [tapped.tapped["net[0]"].numpy(), net[0].weight.numpy(), error.value.run.losses]
+    for xla, native in zip(seen["xla"], seen["native"]):
+        np.testing.assert_allclose(xla, native, rtol=1e-4)
 
 
 def test_values_that_the_device_lost_are_named():

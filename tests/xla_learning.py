@@ -2,8 +2,9 @@
 
     python -m tests.xla_learning [WORD...]     those whose text contains one of the words; by default all: about ten minutes
 
-Layers are in training mode: their buffers and random numbers take part. A loss's second derivatives are those of its gradient's squared norm,
-a layer's those of the squared norm of its gradient by inputs, by the parameters. Optimizers take four steps.
+Layers are in training mode: their buffers and random numbers take part. The second derivatives of a loss are those of its gradient's
+squared norm; those of a layer are the derivatives, by its parameters, of the squared norm of its gradient by inputs. Optimizers take four
+steps.
 """
 
 from __future__ import annotations

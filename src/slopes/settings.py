@@ -20,6 +20,11 @@ VARIABLES = {
     "SLOPES_CPU": "what to compile for on x86: avx512, avx2, sse, a level (v4, v3, v2), or a processor such as haswell (default: host)",
     "SLOPES_ENTRY": "portable: call programs through ctypes, as where CPython's C API is missing (default: by that API)",
     "SLOPES_CHECK": "1: each call of a compiled function verifies who holds the arrays that it writes into (slow)",
+    "SLOPES_COORDINATOR": "HOST:PORT where the first of several processes that train together is met (default: one process)",
+    "SLOPES_PROCESSES": "how many processes train together (default: as Slurm or Open MPI say)",
+    "SLOPES_RANK": "which of them this one is, from 0 (default: as Slurm, Open MPI or Kubernetes say)",
+    "SLOPES_HANG_SECONDS": "after so many silent seconds a process is lost, and the others end (default: 45)",
+    "SLOPES_CONNECT_SECONDS": "how long the first process is looked for (default: 60)",
     "SLOPES_DEBUG": "1: kernels and times; 2: also passes; 3: also loops; 4: also LLVM code and assembly",
 }
 

@@ -72,18 +72,34 @@ class XlaExecutable(Executable):
         """Run on the device, and write the results."""
         self.step = 0
         with modes(self.jax):
-            if steps > 1 or self.captured.stepped:
-                return self.run_steps(arguments, results, steps)
-            inputs = [self.put_input(i, array, stepped=False) for i, array in enumerate(arguments)]
-            with versions.gate:
-                failed, computed, _ = call(self.program.once, [inputs, *self.state()], self.replaced)
-            failed = self.sites and int(failed)
-            if not failed:
-                write(results, computed)
-            return int(failed or 0)
+            if steps == 1 and not self.captured.stepped:
+                return self.run_step([self.put_input(i, array, stepped=False) for i, array in enumerate(arguments)], results)
+            return self.run_loop(arguments, results, steps) if self.program.loops else self.run_steps(arguments, results, steps)
+
+    def run_step(self, inputs: list[Any], results: Sequence[np.ndarray]) -> int:
+        """0, or the site that failed, of one step."""
+        with versions.gate:
+            failed, computed, _ = call(self.program.once, [inputs, *self.state()], self.replaced)
+        if self.sites and int(failed):
+            return int(failed)
+        write(results, computed)
+        return 0
 
     def run_steps(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
-        """0, or the site that failed, of many steps, as many at a time as there is room for."""
+        """0, or the site that failed, of many steps, each a call of the device."""
+        stepped = [value.leaf in self.captured.stepped for value in self.captured.inputs]
+        held = [array if moves else self.jax.device_put(self.put_input(i, array, stepped=False))
+                for i, (array, moves) in enumerate(zip(arguments, stepped))]
+        for self.step in range(steps):
+            inputs = [self.put_input(i, array[self.step], stepped=False) if moves else array
+                      for i, (array, moves) in enumerate(zip(held, stepped))]
+            if failed := self.run_step(inputs, [array[self.step, ...] for array in results]):
+                return failed
+        self.step = 0
+        return 0
+
+    def run_loop(self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray], steps: int) -> int:
+        """0, or the site that failed, of many steps in a loop on the device, as many at a time as there is room for."""
         stepped, room = [value.leaf in self.captured.stepped for value in self.captured.inputs], self.program.room
         held = [array if moves else self.put_input(i, array, stepped=False) for i, (array, moves) in enumerate(zip(arguments, stepped))]
         if steps > room:

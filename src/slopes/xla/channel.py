@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from ..errors import HostsError, error_text
 
 BEAT = 1.0  # seconds between two signs of life
+END_SECONDS = 2.0  # for a thread whose connection was closed
 GRACE = 5.0  # as long has the main thread to end by itself, after another process is gone
 Message = dict[str, Any]
 
@@ -43,12 +44,20 @@ class Line:
             self.connection.sendall((json.dumps(message) + "\n").encode())
 
     def receive(self) -> Message | None:
-        """The next message; None when the other end is gone."""
-        try:
+        """The next message; None when the other end is gone, with which the connection ends."""
+        line = ""
+        with contextlib.suppress(OSError):
             line = self.reader.readline()
-        except OSError:
-            return None
-        return json.loads(line) if line.endswith("\n") else None
+        if line.endswith("\n"):
+            message: Message = json.loads(line)
+            return message
+        self.close()
+        return None
+
+    def close(self) -> None:
+        """End the connection; nobody reads from it."""
+        self.reader.close()
+        self.connection.close()
 
 
 class Member:
@@ -76,6 +85,7 @@ class Server:
         self.lock = threading.Lock()
         self.ended = False
         self.socket = socket.create_server(("", settings.port), backlog=settings.processes)
+        self.listening: list[threading.Thread] = []
         for target in (self.accept, self.watch):
             threading.Thread(target=target, daemon=True, name=f"slopes {target.__name__}").start()
 
@@ -87,7 +97,8 @@ class Server:
             except OSError:
                 return  # it was closed
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.listen, args=(Line(connection),), daemon=True, name="slopes listen").start()
+            self.listening.append(threading.Thread(target=self.listen, args=(Line(connection),), daemon=True, name="slopes listen"))
+            self.listening[-1].start()
 
     def listen(self, line: Line) -> None:
         """Handle the messages of one process."""
@@ -158,6 +169,8 @@ class Server:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
+        for thread in self.listening:
+            thread.join(END_SECONDS)
 
     def end(self, text: str) -> None:
         """End all processes."""
@@ -175,10 +188,12 @@ class Channel:
         self.messages: dict[str, queue.Queue[Message]] = {kind: queue.Queue() for kind in ("start", "value", "compared")}
         self.grace = GRACE
         self.calls, self.failure, self.closing = 0, "", False
-        self.failed, self.others_left = threading.Event(), threading.Event()
+        self.failed, self.others_left, self.closed = threading.Event(), threading.Event(), threading.Event()
         line.send({"kind": "hello", "rank": settings.rank, "name": self.name})
-        for target in (self.listen, self.beat):
-            threading.Thread(target=target, daemon=True, name=f"slopes {target.__name__}").start()
+        self.listening, beating = (threading.Thread(target=target, daemon=True, name=f"slopes {target.__name__}")
+                                   for target in (self.listen, self.beat))
+        self.listening.start()
+        beating.start()
 
     @property
     def name(self) -> str:
@@ -215,7 +230,8 @@ class Channel:
         self.failed.set()
         for waiting in self.messages.values():
             waiting.put({"kind": "end"})
-        time.sleep(self.grace)
+        if self.closed.wait(self.grace):
+            return
         print(error_text(self.error()), file=sys.stderr, flush=True)
         os._exit(1)
 
@@ -258,10 +274,13 @@ class Channel:
     def close(self) -> None:
         """Leave in order, at the end of the process."""
         self.closing = True
+        self.closed.set()
         with contextlib.suppress(OSError):
             self.line.send({"kind": "left"})
             self.line.connection.shutdown(socket.SHUT_RDWR)
-        self.line.connection.close()
+        self.listening.join(END_SECONDS)
+        if not self.listening.is_alive():
+            self.line.close()
 
 
 def difference(facts: Mapping[int, Mapping[str, str]], members: Mapping[int, Member]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -37,6 +37,12 @@ def convolution(lax: Any, node: Node, read: Read) -> Any:
     if node.op is Contract:
         return of_windows(lax, node, read)
     return adding_windows(lax, node, read) if node.op is Unwindow and node.args[0].op is Contract else None
+
+
+def has_convolutions(nodes: Iterable[Node]) -> bool:
+    """Whether some of these nodes are contractions of windows, or windows of a product added up."""
+    return any((node.op is Contract and any(arg.op is Window for arg in node.args))
+               or (node.op is Unwindow and node.args[0].op is Contract) for node in nodes)
 
 
 def of_windows(lax: Any, node: Node, read: Read) -> Any:

@@ -129,7 +129,7 @@ def process_settings(environment: Mapping[str, str]) -> Settings | None:
     >>> process_settings({"SLOPES_COORDINATOR": "node1:5000", "SLOPES_PROCESSES": "4", "SLOPES_RANK": "2"})
     Settings(host='node1', port=5000, processes=4, rank=2, limit=45.0)
     >>> process_settings({"SLURM_PROCID": "3", "SLURM_NTASKS": "8", "SLURM_STEP_NODELIST": "gpu[07-08,11]", "SLURM_JOB_ID": "12345"})
-    Settings(host='gpu07', port=31690, processes=8, rank=3, limit=45.0)
+    Settings(host='gpu07', port=29679, processes=8, rank=3, limit=45.0)
     """
     count = first_of(environment, "SLOPES_PROCESSES", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")
     rank = first_of(environment, "SLOPES_RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "JOB_COMPLETION_INDEX")

@@ -67,5 +67,5 @@ def one_value(windows: Node, rank: int) -> Node | None:
 
 def along(rank: int, axes: tuple[int, ...], values: tuple[int, ...]) -> tuple[int, ...]:
     """These values on their axes, 1 on the others."""
-    given = dict(zip(axes, values))
-    return tuple(given.get(axis, 1) for axis in range(rank))
+    on_axis = dict(zip(axes, values))
+    return tuple(on_axis.get(axis, 1) for axis in range(rank))

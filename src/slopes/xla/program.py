@@ -11,11 +11,13 @@ from ..graph.body import Body
 from ..graph.build import Variable
 from ..graph.node import Node
 from ..graph.walk import topological
+from .convolution import has_convolutions
+from .library import first_device
 from .trace import Arrays, Tracer
 
 LARGE = 64  # constants of more elements are arguments: in the text of a program they are slow to compile
 MOST_STEPS = 256  # of `many` that are one call of the device
-ROOM = 1 << 24  # bytes of the arguments and results of these steps, which decide how many there are
+ROOM = 1 << 22  # bytes of the arguments and results of these steps, which decide how many there are
 
 
 class Program:
@@ -24,7 +26,9 @@ class Program:
     sites      the nodes that a step may report
     replaced   which of the captured state a step assigns: their memory becomes that of the new values
     kept       which it only reads
-    room       how many steps one call of the device does at most
+    loops      whether many steps are a loop on the device: on a CPU XLA compiles convolutions inside of loops to plain code, which takes
+               five times as long as those outside, so that steps with convolutions are called one by one
+    room       how many steps of a loop one call of the device does at most
     once       (inputs, kept, replaced, constants) -> (0 or the site that failed, results, new values of replaced state) of one step
     repeat     (count, inputs, kept, replaced, constants) -> (steps begun, 0 or the site that failed, results of `room` steps, new state)
                of up to `count` steps, of which one that fails is the last; arrays of stepped inputs have `room` elements
@@ -39,6 +43,7 @@ class Program:
         self.room = steps_at_once([value for value in captured.inputs if value.leaf in captured.stepped], captured.computed)
         known = {value.node for value in (*captured.inputs, *captured.state)}
         order = topological(roots, stop=lambda node: node in known or node.value is not None)
+        self.loops = first_device(jax).platform != "cpu" or not has_convolutions(order)
         self.constants = [node for node in order if node.value is not None and node.size > LARGE]
         self.constant_arrays: Arrays | None = None
         self.once = jax.jit(self.trace_step, donate_argnums=2)
