@@ -26,9 +26,15 @@ def load_jax() -> Any:
 
     Raises MissingExtraError where it is not installed, or in another version; DeviceError where it has no device.
     """
+    jax = known_jax()
+    set_up(jax)
+    return jax
+
+
+def known_jax() -> Any:
+    """The module jax, in a version that slopes knows."""
     jax = require("jax", extra="xla", purpose='backend="xla"')
     check_version(jax.__version__)
-    set_up(jax)
     return jax
 
 
@@ -68,7 +74,8 @@ def describe() -> str:
     if not installed("jax"):
         return "not installed: pip install 'slopes[xla]'"
     try:
-        jax = load_jax()
+        jax = known_jax()
+        first_device(jax)
     except SlopesError as error:
         return f"{error.what}: {error.why}"
     kinds = Counter(f"{device.platform} ({device.device_kind})" for device in jax.devices())
