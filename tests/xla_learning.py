@@ -2,7 +2,7 @@
 
     python -m tests.xla_learning [WORD...]     those whose text contains one of the words; by default all: about ten minutes
 
-Layers are in training mode: their buffers and random numbers take part. The second derivatives of a loss are those of its gradient's
+    python -m tests.xla_learning [WORD...]     those whose text contains one of the words; by default all: about ten minutes
 squared norm; those of a layer are the derivatives, by its parameters, of the squared norm of its gradient by inputs. Optimizers take four
 steps.
 """
