@@ -140,7 +140,7 @@ class Occasions:
             self.precede(owner, name)
         self.within("epoch", Training, "call", lambda training, limit: training.position.step > 0)
         self.within("validation", Validation, "run", lambda validation, average: bool(validation.evaluators))
-        for name in ("optimize", "emitted"):
+        for name in ("parsed", "emitted"):
             self.within("compile", translate, name)
 
 

@@ -40,7 +40,8 @@ def sizes(request, monkeypatch):
     return request.param
 
 
-def test_each_function_is_in_one_part_and_the_program_in_the_last(sizes):
+def test_each_function_is_in_one_part_and_the_program_in_the_last(sizes, monkeypatch):
+    monkeypatch.setattr("slopes.loops.program.CALL_WORK", 10**9)
     roots, updates, _, _ = graph()
     modules = plan(roots, updates)[0].modules
     made = parts.join_small(modules)

@@ -26,7 +26,7 @@ class Frame:
 
     >>> frame = Frame({"step": 3}, {"weights": np.zeros((2, 2), np.float32)})
     >>> len(frame.encode())
-    120
+    112
     """
 
     header: Mapping[str, Any]
