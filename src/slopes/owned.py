@@ -43,7 +43,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import address_of, aligned_empty
-from .tensor_fields import Remote, TensorFields
+from .tensor_fields import Remote, TensorFields, local_class, remote_class
 from .versions import versions
 
 
@@ -53,6 +53,7 @@ def rebind(x: TensorFields, array: np.ndarray) -> None:
     if x._remote is not None:
         with versions.gate:  # who fetches at this moment is waited for
             x._remote, x._value = None, array
+            x.__class__ = local_class(type(x))
     versions.state += 1
 
 
@@ -141,6 +142,7 @@ def move_to_device(x: TensorFields, remote: Remote) -> None:
     if remote.is_here:
         versions.state += 1
         x._node, x._owned, x._address = None, False, 0
+        x.__class__ = remote_class(type(x))  # type: ignore[arg-type]  # a class has a hash
         with suppress(AttributeError):
             del x._value
         remote.is_here = False

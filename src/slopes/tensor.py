@@ -35,6 +35,7 @@ from .tensor_errors import (
     nothing_recorded,
     value_error,
 )
+from .tensor_fields import local_class
 from .versions import versions
 
 
@@ -95,7 +96,7 @@ class Tensor(Conversions):
         return own(*args, **options)
 
     def __reduce__(self) -> tuple:
-        return restore, (type(self), self.numpy().copy(), self._requires_grad)
+        return restore, (local_class(type(self)), self.numpy().copy(), self._requires_grad)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, (Tensor, np.ndarray, np.bool_)) and index.ndim == 0 and index.dtype == bool_:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -56,10 +57,31 @@ class TensorFields(Methods):
         self._value, self._node, self._trace, self._requires_grad = value, node, trace, requires_grad
         self._owned, self._grad, self._grad_inside, self._address, self._remote = False, None, False, 0, None
 
+    @property
+    def shape(self) -> Shape:
+        """The size of each axis."""
+        return self._value.shape if self._value is not None else self._node.shape  # type: ignore[union-attr]
+
+    @property
+    def dtype(self) -> DType:
+        """The data type of the elements, a NumPy dtype."""
+        return self._value.dtype if self._value is not None else self._node.dtype  # type: ignore[union-attr]
+
+
+class RemoteFields(TensorFields):
+    """A tensor whose value lies on a device alone: reading it fetches it.
+
+    It is the class of the tensor only until then (see `remote_class`): a class that looks for attributes which are not set makes every
+    access to an attribute slower.
+    """
+
+    __slots__ = ()
+    local_class: type[TensorFields]
+
     if not TYPE_CHECKING:  # a type checker would take any attribute for known
 
         def __getattr__(self, name: str) -> Any:
-            """The value, where it lies on a device alone; Python asks here for attributes that are not set."""
+            """The value; Python asks here for attributes that are not set."""
             if name == "_value":
                 return fetch(self)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
@@ -67,19 +89,29 @@ class TensorFields(Methods):
     @property
     def shape(self) -> Shape:
         """The size of each axis."""
-        if self._remote is not None:
-            return self._remote.shape
-        return self._value.shape if self._value is not None else self._node.shape  # type: ignore[union-attr]
+        return self._remote.shape if self._remote is not None else super().shape
 
     @property
     def dtype(self) -> DType:
         """The data type of the elements, a NumPy dtype."""
-        if self._remote is not None:
-            return self._remote.dtype
-        return self._value.dtype if self._value is not None else self._node.dtype  # type: ignore[union-attr]
+        return self._remote.dtype if self._remote is not None else super().dtype
 
 
 VALUE = vars(TensorFields)["_value"]
+
+
+@cache
+def remote_class(kind: type[TensorFields]) -> type[TensorFields]:
+    """What a class of tensors becomes while the value of one lies on a device alone."""
+    if issubclass(kind, RemoteFields):
+        return kind
+    members = {"__slots__": (), "__module__": kind.__module__, "__qualname__": kind.__qualname__, "local_class": kind}
+    return type(kind.__name__, (RemoteFields, kind), members)
+
+
+def local_class(kind: type[TensorFields]) -> type[TensorFields]:
+    """The class of tensors whose values are here."""
+    return kind.local_class if issubclass(kind, RemoteFields) else kind
 
 
 def fetch(x: TensorFields) -> np.ndarray | None:
@@ -89,4 +121,5 @@ def fetch(x: TensorFields) -> np.ndarray | None:
             x._remote.is_here = True  # before it is: Ctrl-C may come in between
             x._value = x._remote.fetch()
         value: np.ndarray | None = VALUE.__get__(x)
+        x.__class__ = local_class(type(x))
         return value
