@@ -24,6 +24,9 @@ if "PYTEST_XDIST_WORKER" not in os.environ or not Path(os.environ.get("SLOPES_CA
 # NumPy is what results are compared with: its threads, which wait in a loop for the next product, would only take the processor away.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# One processor stands for eight devices of JAX, which reads this when it is imported first.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job, whose children would ignore Ctrl-C too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
