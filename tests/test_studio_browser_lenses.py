@@ -89,7 +89,7 @@ def test_pictures_are_learned_drawn_and_looked_into(studio, page):
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     done = steps(page, "Accuracy")
     page.get_by_role("button", name="Step").click()
-    page.wait_for_function(f"() => document.body.textContent.includes('steps: {done + 1}')")
+    page.wait_for_function(f"() => document.body.textContent.includes('steps: {done + 1:,}')")
 
     pad = page.locator("canvas.pad")
     pad.scroll_into_view_if_needed()

@@ -59,6 +59,8 @@ class PicturesEngine:
             self.tasks.add("a step of training", lambda: self.train(lambda live: live.run(1)))
         if message.action == "reset":
             self.begin(read=False)
+        if message.action == "pause" and self.scene.model is not None:
+            self.trained(at_once=True)
         self.parts.change("status")
 
     def configure(self, message: Configure) -> None:

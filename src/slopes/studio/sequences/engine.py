@@ -54,6 +54,8 @@ class SequencesEngine:
             self.tasks.add("a step of training", lambda: self.train(lambda live: live.run(1)))
         if message.action == "reset":
             self.begin()
+        if message.action == "pause" and self.scene.model is not None:
+            self.trained(at_once=True)
         self.parts.change("status")
 
     def configure(self, message: Configure) -> None:

@@ -238,7 +238,7 @@ class Sequences {
   showWriting({ samples }) {
     const last = samples[samples.length - 1];
     if (!last) return;
-    const title = (sample) => `after ${sample.step.toLocaleString("en")} steps, temperature ${sample.temperature.toFixed(1)}`;
+    const title = (sample) => `after ${sample.step.toLocaleString("en")} step${sample.step === 1 ? "" : "s"}, temperature ${sample.temperature.toFixed(1)}`;
     fill(this.earlier, samples.slice(0, -1).reverse().map((sample) => h("figure", {}, h("figcaption", { class: "quiet" }, title(sample)), h("pre", { class: "sample" }, h("b", {}, sample.prompt), sample.text))));
     const text = document.createTextNode("");
     fill(this.sample, h("span", { class: "quiet" }, `${title(last)}\n`), h("b", {}, last.prompt), text);
