@@ -128,14 +128,15 @@ def test_favourites_saliency_and_ideal_pictures_are_of_the_unit(engine):
     model = engine.scene.model
     pictures = model.data.train.inputs
     frame = ask(engine, Unit(3, 2))
-    values = model.net[:4](pictures).numpy()[:, 2].reshape(len(pictures), -1).max(axis=1)
+    maps = model.net[:4](pictures).numpy()[:, 2].reshape(len(pictures), -1)
+    values = maps.max(axis=1)
     best = frame.header["favourites"]
     assert best["indices"] == np.argsort(-values, kind="stable")[:9].tolist()
     assert np.allclose(best["activations"], np.sort(values)[::-1][:9], rtol=1e-5)
     dense = strongest(model.probe, pictures[:50], 7, 1, model.field)
     assert (dense.boxes == [0, 0, 7, 7]).all()
     ideal = ask(engine, Ideal()).header["ideal"]
-    assert ideal["made"] and ideal["activation"] > values.mean()
+    assert ideal["made"] and ideal["activation"] > maps.mean()  # gradient ascent makes the mean over positions large
     engine.handle(Choose("training", 5))
     shown = ask(engine, Explain(4))
     expected = sl.inside.saliency(model.net, pictures[5], 4).map
