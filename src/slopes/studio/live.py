@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..train.training import Training
+from .engine import Frame
+
+Part = tuple[dict[str, Any], dict[str, np.ndarray]]  # of a frame: values, and arrays
 
 MOST_POINTS = 600  # of a curve: enough for a wide screen
 FULL_SPEED = 0.0  # as steps per second: no limit
@@ -158,6 +162,12 @@ class Parts:
         names = [name for name in self.versions if name in self.due and (among is None or name in among)]
         self.due.difference_update(names)
         return names
+
+    def frame(self, written: Mapping[str, Part]) -> Frame:
+        """A frame of these parts, and the versions of all; an array is called PART.NAME."""
+        header: dict[str, Any] = {"versions": dict(self.versions)}
+        header.update({name: values for name, (values, _) in written.items()})
+        return Frame(header, {f"{name}.{key}": array for name, (_, arrays) in written.items() for key, array in arrays.items()})
 
 
 class Every:

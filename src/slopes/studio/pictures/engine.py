@@ -220,14 +220,7 @@ class PicturesEngine:
         """The parts that changed; before there is a model, only what is known without one."""
         self.scene.task, self.tasks.shown = self.tasks.text, True
         names = self.parts.take(WITHOUT_MODEL if self.scene.model is None else None)
-        if not names:
-            return None
-        header: dict[str, Any] = {"versions": dict(self.parts.versions)}
-        arrays: dict[str, np.ndarray] = {}
-        for name in names:
-            header[name], own = write(self.scene, name)
-            arrays.update({f"{name}.{key}": array for key, array in own.items()})
-        return Frame(header, arrays)
+        return self.parts.frame({name: write(self.scene, name) for name in names}) if names else None
 
 
 HANDLERS: dict[type[Message], Callable[[PicturesEngine, Any], None]] = {

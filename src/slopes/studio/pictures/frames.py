@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from ...inside.evidence import saliency
 from ...inside.filters import filters
+from ..live import Part
 from .favourites import SEARCHED, strongest
 from .model import Model
 from .scene import Scene
 
 GALLERY = 40  # test pictures to choose from
-Part = tuple[dict[str, Any], dict[str, np.ndarray]]  # values, and arrays
 
 
 def pixels(pictures: np.ndarray) -> np.ndarray:

@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ...errors import ArgumentError
 from ..engine import Context, Frame
 from ..live import Every, LiveTraining, Parts, Tasks
@@ -182,14 +180,7 @@ class SequencesEngine:
         """The parts that changed; before there is a model, only what is known without one."""
         self.scene.task, self.tasks.shown = self.tasks.text, True
         names = self.parts.take(WITHOUT_MODEL if self.scene.model is None else None)
-        if not names:
-            return None
-        header: dict[str, Any] = {"versions": dict(self.parts.versions)}
-        arrays: dict[str, np.ndarray] = {}
-        for name in names:
-            header[name], own = write(self.scene, name)
-            arrays.update({f"{name}.{key}": array for key, array in own.items()})
-        return Frame(header, arrays)
+        return self.parts.frame({name: write(self.scene, name) for name in names}) if names else None
 
 
 HANDLERS: dict[type[Message], Callable[[SequencesEngine, Any], None]] = {

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..live import Part
 from .scene import Model, Scene
 
 TOP = 5  # characters that are shown as likely to come next
-Part = tuple[dict[str, Any], dict[str, np.ndarray]]  # values, and arrays
 
 
 def status(scene: Scene) -> Part:
