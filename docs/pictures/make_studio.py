@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from slopes.studio import Studio
 
 HERE = Path(__file__).parent
-SIZE, COLOURS = {"width": 1180, "height": 800}, 96
+SIZE, COLOURS = {"width": 1180, "height": 800}, 256
 SHOTS: tuple[tuple[str, str, Literal["light", "dark"], float], ...] = (
     ("playground", "data=circle&layers=6.tanh,4.tanh&rate=0.02", "light", 6),
     ("classes", "preset=classes&data=pinwheel&classes=5&noise=5&layers=16.tanh,16.tanh&rate=0.01", "dark", 8))
