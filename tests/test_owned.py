@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import signal
 import sys
 import threading
 
 import numpy as np
 import pytest
+from alarm import alarm
 
 import slopes as sl
 from slopes import nn, optim
@@ -167,14 +167,10 @@ def test_a_signal_handler_may_call_what_it_interrupts(checking):
     _, x, step = network()
     step(x)
     calls = []
-    before = signal.signal(signal.SIGALRM, lambda *_: calls.append(step(x)))
-    try:
+    with alarm(lambda *_: calls.append(step(x))) as set_alarm:
         for i in range(200):
-            signal.setitimer(signal.ITIMER_REAL, 1e-5 + i * 2e-6)
+            set_alarm(1e-5 + i * 2e-6)
             step(x)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
     assert calls
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -11,15 +13,17 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
+from alarm import alarm
 
 import slopes as sl
 from slopes import data, extras, nn
 from slopes.errors import CompileError, DataError, SaveError, line_text, user_location
 from slopes.files import images
 from slopes.files.lock import locked
-from slopes.machine import engine, native, pool
+from slopes.machine import engine, native, pool, translate
 from slopes.workers import Workers
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -179,21 +183,23 @@ def test_a_lock_on_a_file_ends_with_its_block_although_a_child_has_the_file_open
 
 
 class Alarm:
-    """While entered, a function is called again and again by signals, in the middle of whatever happens."""
+    """While entered, a function is called again and again by signals, in the middle of whatever happens, for two minutes at most."""
 
     def __init__(self, function, seconds=0.001):
-        self.function, self.seconds, self.calls, self.inside = function, seconds, 0, False
+        self.function, self.calls, self.inside = function, 0, False
+        self.alarms, self.seconds = alarm(self.handle), seconds
 
     def __enter__(self):
-        self.before = signal.signal(signal.SIGALRM, self.handle)
-        signal.setitimer(signal.ITIMER_REAL, self.seconds, self.seconds)
+        self.end = time.monotonic() + 120
+        self.alarms.__enter__()(self.seconds, self.seconds)
         return self
 
     def __exit__(self, *error):
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, self.before)
+        self.alarms.__exit__(*error)
 
     def handle(self, *_):
+        if time.monotonic() > self.end:
+            pytest.fail("still at work after two minutes")
         if not self.inside:
             self.inside = True
             try:
@@ -248,6 +254,27 @@ def test_a_handler_may_compile_in_the_middle_of_a_compilation(cold):
         while alarm.calls < 10:
             compiles(float(next(factor)))
     assert all(found)
+
+
+def test_the_main_thread_never_has_the_lock_of_llvm(cold, monkeypatch):
+    users, lock = [], type(llvm.ffi.lib._lock)
+    enter = lock.__enter__
+    monkeypatch.setattr(lock, "__enter__", lambda self: (users.append(threading.current_thread()), enter(self))[1])
+    translate.host.cache_clear()
+    for number in (1.5, 2.5):
+        assert float(sl.compile(lambda x, number=number: (x * number).sum())(sl.ones(3))) == 3 * number
+        native._programs.clear()
+        gc.collect()
+    assert users and threading.main_thread() not in users
+    assert translate._unloaded, "the first program is gone, and this thread has not freed its memory"
+
+
+def test_a_handler_may_compile_while_its_thread_forks(cold):
+    translate.begin_fork()
+    try:
+        assert float(sl.compile(lambda x: (sl.exp(x) @ x).sum())(sl.ones((2, 2)))) == pytest.approx(8 * np.e)
+    finally:
+        translate.end_fork()
 
 
 def test_a_module_that_is_being_loaded_is_said_to_be():
@@ -317,15 +344,10 @@ def test_ctrl_c_at_any_moment_of_a_compilation_leaves_it_possible(cold, seconds)
         raise KeyboardInterrupt
 
     compiled = sl.compile(lambda x: (sl.tanh(x * seconds) @ x).sum())
-    before = signal.signal(signal.SIGALRM, interrupted)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again after a second, should the first be dropped
-            compiled(sl.ones((4, 4)))
-            time.sleep(10)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with alarm(interrupted) as set_alarm, pytest.raises(KeyboardInterrupt):
+        set_alarm(seconds, 1.0)  # again after a second, should the first be dropped
+        compiled(sl.ones((4, 4)))
+        time.sleep(10)
     x = sl.ones((4, 4))
     assert threaded(lambda: float(compiled(x))) == pytest.approx(float((sl.tanh(x * seconds) @ x).sum()))
 
@@ -345,18 +367,12 @@ def test_ctrl_c_at_any_moment_of_a_call_leaves_every_lock_open():
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGALRM, interrupted)
-    try:
+    with alarm(interrupted) as set_alarm:
         for number in range(300):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 0.0002 + number * 1e-6)
+            with contextlib.suppress(KeyboardInterrupt):
+                set_alarm(0.0002 + number * 1e-6)
                 while True:
                     step(one)
-            except KeyboardInterrupt:
-                pass
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
     weight.assign(sl.zeros(3))
     assert threaded(lambda: [float(step(one)) for _ in range(3)]) == [3, 6, 9]
     program, = step.programs

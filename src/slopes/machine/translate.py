@@ -6,6 +6,7 @@ import _thread
 import ctypes
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -26,24 +27,71 @@ LOOK = 0.2  # seconds between two calls of `look` by a thread that waits for a c
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_lock = threading.RLock()  # one program is translated or loaded at a time
+_lock = threading.RLock()  # one program is translated, loaded or disposed of at a time
 _idle: dict[tuple[str, str, str, int], list[Any]] = {}  # target machines that no thread uses now
+_unloaded: list[Any] = []  # libraries and engines of programs that are gone: LLVM's memory is freed by the next who has the lock
+_forking: set[int] = set()  # the thread that forks at this moment, which has both locks
 
 
 def begin_fork() -> None:
     """Wait until no other thread is in LLVM: its locks and its memory would stay in the child as they are at this moment."""
     _lock.acquire()
+    _forking.add(_thread.get_ident())
     llvm.ffi.lib._lock.__enter__()
 
 
 def end_fork() -> None:
     """Both processes go on."""
     llvm.ffi.lib._lock.__exit__(None, None, None)
+    _forking.clear()
     _lock.release()
+
+
+def forks_now() -> bool:
+    """Whether this thread is forking: a signal handler has interrupted it, and no other thread gets LLVM's locks until it goes on."""
+    return _thread.get_ident() in _forking
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=begin_fork, after_in_parent=end_fork, after_in_child=end_fork)
+
+
+# ---------------------------------------------------------------------- threads in LLVM
+def undisturbed(function: Callable[P, T]) -> Callable[P, T]:
+    """The same function, but not in the main thread: Ctrl-C and signal handlers, which come there, would leave LLVM half done.
+
+    Nor does the main thread ever wait there with a lock of LLVM, which a handler that compiles would need in another thread. The
+    thread is started without `threading`, whose locks a signal handler may have interrupted.
+    """
+    @wraps(function)
+    def apart(*args: P.args, **kwargs: P.kwargs) -> T:
+        if threading.current_thread() is not threading.main_thread() or forks_now():
+            return function(*args, **kwargs)
+        done, answer = _thread.allocate_lock(), Future[T]()
+        done.acquire()
+        work = partial(answered, answer, done, partial(function, *args, **kwargs))
+        try:
+            _thread.start_new_thread(work, ())
+        except RuntimeError:  # the system gives no more threads, or the interpreter ends
+            work()
+        try:
+            while not done.acquire(timeout=LOOK):
+                look()
+        except BaseException:
+            done.acquire()  # what has begun comes to its end first
+            raise
+        return answer.result()
+    return apart
+
+
+def answered(answer: Future[T], done: _thread.LockType, function: Callable[[], T]) -> None:
+    """Compute the answer, then open the lock."""
+    try:
+        answer.set_result(function())
+    except BaseException as error:
+        answer.set_exception(error)
+    finally:
+        done.release()
 
 
 # ---------------------------------------------------------------------- this machine
@@ -55,6 +103,7 @@ LEVELS = {  # LLVM's processor and features for an instruction set: what all pro
 
 
 @lru_cache(maxsize=1)
+@undisturbed
 def host() -> tuple[str, str, str]:
     """(triple, processor, features) to compile for, as LLVM names them: of this machine, or what SLOPES_CPU names.
 
@@ -115,42 +164,6 @@ def host_target() -> Target:
 
 
 # ---------------------------------------------------------------------- compiling
-def undisturbed(function: Callable[P, T]) -> Callable[P, T]:
-    """The same function, but not in the main thread: Ctrl-C and signal handlers, which come there, would leave LLVM half done.
-
-    The thread is started without `threading`, whose locks a signal handler may have interrupted.
-    """
-    @wraps(function)
-    def apart(*args: P.args, **kwargs: P.kwargs) -> T:
-        if threading.current_thread() is not threading.main_thread():
-            return function(*args, **kwargs)
-        done, answer = _thread.allocate_lock(), Future[T]()
-        done.acquire()
-        work = partial(answered, answer, done, partial(function, *args, **kwargs))
-        try:
-            _thread.start_new_thread(work, ())
-        except RuntimeError:  # the system gives no more threads, or the interpreter ends
-            work()
-        try:
-            while not done.acquire(timeout=LOOK):
-                look()
-        except BaseException:
-            done.acquire()  # what has begun comes to its end first
-            raise
-        return answer.result()
-    return apart
-
-
-def answered(answer: Future[T], done: _thread.LockType, function: Callable[[], T]) -> None:
-    """Compute the answer, then open the lock."""
-    try:
-        answer.set_result(function())
-    except BaseException as error:
-        answer.set_exception(error)
-    finally:
-        done.release()
-
-
 @undisturbed
 def object_code(text: str, triple: str, processor: str, features: str, assembly: bool = False,
                 passes: Passes = Passes.ALL) -> bytes | str:
@@ -177,7 +190,7 @@ def object_codes(modules: Sequence[Module], triple: str, processor: str, feature
 
     with _lock:
         host()
-        if len(modules) <= 1:
+        if len(modules) <= 1 or forks_now():
             return [translated(module) for module in modules]
         longest_first = sorted(modules, key=lambda module: -len(module.functions))
         with Workers(min(len(modules), thread_count())) as pool:
@@ -293,6 +306,7 @@ class Loaded:
         symbols  the addresses of functions that the code calls
         """
         with _lock:
+            _unloaded.clear()
             library = llvm.JITLibraryBuilder().add_current_process()
             for code in codes:
                 library.add_object_img(code)
@@ -305,6 +319,7 @@ class Loaded:
                 self._engine = llvm.create_lljit_compiler(machine, use_jit_link=True)
             self._library = library.link(self._engine, "slopes")
             self._addresses = {name: self._library[name] for name in names}
+        weakref.finalize(self, _unloaded.extend, (self._library, self._engine)).atexit = False
 
     def address(self, name: str) -> int:
         """Where a function begins that was named when the code was loaded."""
