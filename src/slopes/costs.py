@@ -201,6 +201,9 @@ CALL_WORK: Annotated[int, Cost(
 OPTIMIZED_PHASES: Annotated[int, Cost("phases", "up to which length of a program they do")] = 128
 
 # ---------------------------------------------------------------------- running
+QUEUES: Annotated[int, Cost(
+    "queues", "into how many queues the blocks of a phase are divided at most: one for each thread, or each few of them",
+    "chosen; a thread that has done its own looks into all of them")] = 16
 SPINS: Annotated[int, Cost("rounds", "how often a barrier looks before it lets other programs run")] = 4000
 NAP: Annotated[int, Cost("rounds of a waiting loop", "what the shortest sleep counts as")] = 2000
 AWAKE: Annotated[float, Cost("seconds", "how long a helper looks for work before it sleeps")] = 60e-6

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .atomics import atomic_load, atomic_store, fetch_add, field, load, spin_then_sleep, store
 from .builder import Builder
-from .target import COUNT, ERROR, GENERATION, NEXT, STOP, YIELD, Target
+from .queues import refill_queues
+from .target import COUNT, ERROR, GENERATION, STOP, YIELD, Target
 from .values import INT32, INT64, Value
 
 CONTEXT, THREADS = "%context", Value("%threads", INT64)
@@ -13,18 +14,17 @@ CONTEXT, THREADS = "%context", Value("%threads", INT64)
 def barrier_text(target: Target, parallel: bool) -> str:
     """A function that waits for all threads and returns whether a reported error stops the program.
 
-    The last thread to arrive resets the counters and decides for all of them, so that all leave at the same barrier. A program that is
+    The last thread to arrive refills the queues and decides for all of them, so that all leave at the same barrier. A program that is
     not parallel has one thread, which waits for nobody: a third of the time to translate a small program was the barrier's.
     """
     b = Builder(target.lanes)
     if not parallel:
-        store(b, field(b, CONTEXT, NEXT), b.whole(0))
         failed = b.compare("!=", load(b, field(b, CONTEXT, ERROR), "i32"), b.const(0, dtype=INT32))
         return b.function("define internal i1 @barrier(ptr %context, i64 %threads) nounwind", f"ret i1 {failed.ref}")
     error = b.variable(atomic_load(b, field(b, CONTEXT, ERROR), "monotonic", INT32))
     alone = b.compare("==", THREADS, b.whole(1))
     with b.when(alone):
-        store(b, field(b, CONTEXT, NEXT), b.whole(0))
+        refill_queues(b, THREADS)
     with b.when(b.bit_not(alone)):
         meet(b, target)
         error.set(load(b, field(b, CONTEXT, STOP), "i32"))
@@ -39,7 +39,7 @@ def meet(b: Builder, target: Target) -> None:
     arrived = fetch_add(b, count, 1, "acq_rel")
     with b.when(b.compare("==", arrived, b.sub(THREADS, b.whole(1)))):
         store(b, field(b, CONTEXT, STOP), atomic_load(b, field(b, CONTEXT, ERROR), "monotonic", INT32))
-        store(b, field(b, CONTEXT, NEXT), b.whole(0))
+        refill_queues(b, THREADS)
         store(b, count, b.whole(0))
         atomic_store(b, generation, b.add(before, b.whole(1)), "release")
 

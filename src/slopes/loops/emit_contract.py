@@ -21,13 +21,17 @@ from .values import Value
 
 
 def emit_contract(scope: Scope, kernel: ContractKernel) -> None:
-    """for each unit (outer loops, panel, block of rows, part of k): pack the panel, then run all its tiles."""
+    """for each unit (outer loops, part of k, panel, block of rows): pack the panel, then run all its tiles.
+
+    A thread has neighbouring parts of k: of a dense layer's weights those inputs which it updates as well, as the gradient's panels lie
+    along the inputs.
+    """
     schedule, b = kernel.schedule, scope.b
     width = schedule.nr * schedule.lanes
     total = extent(kernel.panel)
     panels = Axis(-(-total // width), "panel")
     blocks = Axis(schedule.row_blocks, "rows")
-    axes = [*kernel.outer, panels, blocks, kernel.part]
+    axes = [*kernel.outer, kernel.part, panels, blocks]
     with outer_loops(scope, axes, len(axes), schedule.blocks):
         whole, rest = divmod(total, width)
         if whole:

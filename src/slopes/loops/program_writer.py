@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 
 import numpy as np
 
 from ..costs import PHASES_IN_FUNCTION, SHARED_WORK
-from .atomics import load, store
 from .barrier import barrier_text
 from .builder import Builder
 from .index import Axis
@@ -17,8 +16,9 @@ from .kernel_functions import KernelFunctions
 from .kernels import Kernel, Loop, Phases, leaves
 from .module import Module, Passes
 from .nest import Buffer, root_of
+from .queues import next_blocks
 from .scope import Scope
-from .target import NEXT, STEP
+from .target import STEP
 from .values import INT64, Value
 
 
@@ -114,7 +114,7 @@ class ProgramWriter:
             return True
         if waiting:
             self._barrier(b)
-        with self._next_blocks(b, total) as block:
+        with self._blocks(b, total) as block:
             begin = 0
             for kernel in kernels:
                 count = kernel.blocks
@@ -151,7 +151,7 @@ class ProgramWriter:
         if waiting:
             self._barrier(b)
         length = -(-loop.axis.extent // loop.runs)
-        with self._next_blocks(b, loop.runs) as run:
+        with self._blocks(b, loop.runs) as run:
             start = b.mul(run, b.whole(length))
             self._steps(b, loop, arguments, start, b.min(b.add(start, b.whole(length)), b.whole(loop.axis.extent)))
         self._barrier(b)
@@ -165,23 +165,9 @@ class ProgramWriter:
                 with b.loop(b.whole(0), b.whole(kernel.blocks)) as block:
                     self._call(b, kernel, arguments, block)
 
-    @contextmanager
-    def _next_blocks(self, b: Builder, total: int) -> Iterator[Value]:
-        """Take one block after another, until threads have taken all of them."""
-        taken = b.variable(b.whole(0))
-        taken.set(self._next_block(b))
-        with b.loop_while(lambda: b.compare("<", taken.get(), b.whole(total))):
-            yield taken.get()
-            taken.set(self._next_block(b))
-
-    def _next_block(self, b: Builder) -> Value:
-        address = b.fresh("next")
-        b.line(f"{address} = getelementptr inbounds i8, ptr %context, i64 {NEXT}")
-        if not self.parallel:
-            taken = load(b, address)
-            store(b, address, b.add(taken, b.whole(1)))
-            return taken
-        return b.new(f"atomicrmw add ptr {address}, i64 1 monotonic", INT64)
+    def _blocks(self, b: Builder, total: int) -> AbstractContextManager[Value]:
+        """The blocks of a phase that this thread computes, one after another."""
+        return next_blocks(b, total) if self.parallel else b.loop(b.whole(0), b.whole(total))
 
     def _barrier(self, b: Builder) -> None:
         """Wait for all threads; leave the program when an error was reported."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from ..costs import BROADCAST, NEON_BROADCAST, NEON_SUMS, NEON_TILE_LATENCY, TILE_LATENCY
+from ..costs import BROADCAST, LINE, NEON_BROADCAST, NEON_SUMS, NEON_TILE_LATENCY, QUEUES, TILE_LATENCY
 from .builder import Builder
 
-ERROR, COUNT, GENERATION, NEXT, STOP, YIELD, STEP = 0, 64, 128, 192, 256, 320, 384  # offsets in the context, one cache line each
-CONTEXT_BYTES = 448
+ERROR, COUNT, GENERATION, STOP, YIELD, STEP, TAKEN = range(0, 7 * LINE, LINE)  # offsets in the context; TAKEN is the first queue's
+CONTEXT_BYTES = TAKEN + QUEUES * LINE
 
 
 @dataclass(frozen=True)
