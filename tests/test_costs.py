@@ -20,7 +20,6 @@ NO_COSTS = {
     "loops/mathlib.py": "numbers of the methods",
     "loops/memory.py": "the size of a register",
     "loops/pipeline.py": "the size of a page",
-    
     "machine/buffer.py": "the size of a cache line, and how Linux writes \"no limit\"",
     "machine/cache.py": "limits of a folder",
     "machine/entry.py": "offsets in the pool, and a flag of CPython",
