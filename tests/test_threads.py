@@ -107,7 +107,7 @@ def counting(spin_limit: int = 1 << 40) -> engine.Program:
     """A program whose threads each add the number of steps to a counter of theirs."""
     codes = translate.object_codes([Module((), COUNTING)], *translate.host())
     program = engine.Program(engine.Manifest(0, 0, True, (), ()), codes)
-    program.spin_limit, program.stalls.stall = spin_limit, math.inf
+    program.spin_limit, program.stalls.stall, program.choice.until_trial = spin_limit, math.inf, math.inf
     return program
 
 
@@ -211,7 +211,7 @@ def test_a_run_that_takes_far_longer_than_usual_sends_threads_away(pool):
     program.stalls.stall = 0.0
     with thread_count(2):
         program.run(counters.ctypes.data, 0)
-        program.stalls.usual[2] = 1e-12
+        program.choice.usual[2] = 1e-12
         pools.pool.backoff.factor = 10**12
         program.run(counters.ctypes.data, 0)
         program.run(counters.ctypes.data, 0)

@@ -216,6 +216,12 @@ CROWDED: Annotated[int, Cost("times the usual time", "how slow a run is that oth
 STALL: Annotated[float, Cost("seconds", "how much longer than that it took at least")] = 5e-4
 SLOWER: Annotated[float, Cost("times the usual time for each run", "how fast a program's usual time is forgotten")] = 1.01
 LONGEST_BACKOFF: Annotated[int, Cost("times the time lost", "for how long fewer threads run at most, after runs that were held up")] = 32
+FIRST_TRIAL: Annotated[int, Cost(
+    "runs", "after how many a program tries another number of threads", "chosen; a trial costs 2% of these runs at most")] = 100
+LONGEST_INTERVAL: Annotated[int, Cost("runs", "between two trials, when nothing changed in many")] = 6400
+TRIAL_RUNS: Annotated[int, Cost("runs", "how many a trial takes: the first has to wake threads and to fetch what others wrote")] = 3
+HOPELESS: Annotated[float, Cost("times the usual time", "when a trial ends at once")] = 3.0
+WORTH_FEWER: Annotated[float, Cost("times the usual time", "how fast fewer threads must be")] = 0.95
 LARGE_ARENA: Annotated[int, Cost(
     "bytes", "from which size of an arena on unused memory is tidied up first, which takes milliseconds")] = 1 << 25
 DRAW_BLOCK: Annotated[int, Cost(

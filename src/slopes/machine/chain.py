@@ -15,6 +15,7 @@ import numpy as np
 from . import pool as pools
 from .engine import ARGUMENTS, POOL, SPIN_LIMIT, STEPS, STRIDES, Program, Stalls, thread_count
 from .entry import CALL, entry
+from .thread_choice import ThreadChoice
 
 FIELDS, ERROR, NEXT, FIRST = len(CALL), *map(CALL.index, ("error", "next", "first"))
 
@@ -32,7 +33,7 @@ class Chain:
     """Runs programs in turn, as often as they are asked for; whoever calls has each program for itself (`Program.turn`)."""
 
     def __init__(self) -> None:
-        self.stalls, self._running = Stalls(), False
+        self.stalls, self.choice, self._running = Stalls(), ThreadChoice(), False
         self._make_room(64)
 
     def _make_room(self, length: int) -> None:
@@ -54,14 +55,14 @@ class Chain:
     def _run(self, runs: Sequence[Run]) -> tuple[int, int]:
         if len(runs) > self._room:
             self._make_room(2 * len(runs))
-        pool, count = pools.pool, thread_count()
+        pool, count = pools.pool, self.choice.thread_count(thread_count())
         with pool.busy:
             _blocks = [program.reserve(count if program.manifest.parallel else 1) for program in {run.program for run in runs}]
             steps = self._write(runs, pool.address)
             start = time.perf_counter()
             failed = self._enter()
             took = time.perf_counter() - start
-        self.stalls.record(count, steps, took)
+        self.stalls.record(count, self.choice.record(count, took / steps) * steps, took)
         return failed, self._failed(len(runs)) if failed else 0
 
     def _write(self, runs: Sequence[Run], pool: int) -> int:

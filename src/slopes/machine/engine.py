@@ -13,13 +13,14 @@ from weakref import WeakSet
 
 import numpy as np
 
-from ..costs import CROWDED, SLOWER, STALL, WAKE_TIME, WORK_TIME
+from ..costs import CROWDED, STALL, WAKE_TIME, WORK_TIME
 from ..loops.target import CONTEXT_BYTES, STEP, YIELD
 from . import pool as pools
 from . import threads
 from .arena import Arena, Block
 from .buffer import aligned_bytes
 from .entry import CALL, entry
+from .thread_choice import ThreadChoice
 from .translate import Loaded
 
 ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, POOL, SPIN_LIMIT, JOINED = map(
@@ -44,15 +45,13 @@ class Stalls:
     """Tells runs that took far longer than usual, because other programs had the processors, and reports them to the pool."""
 
     def __init__(self) -> None:
-        self.usual: dict[int, float] = {}  # the usual seconds of a step, by the number of threads
         self.stall = STALL
 
-    def record(self, count: int, steps: int, took: float) -> None:
-        """A run of `steps` steps on `count` threads took so many seconds."""
-        usual = self.usual[count] = min(took / steps, self.usual.get(count, took) * SLOWER)
+    def record(self, count: int, usual: float, seconds: float) -> None:
+        """A run on `count` threads took so many seconds, where it usually takes `usual`."""
         backoff = pools.pool.backoff
-        if took > CROWDED * usual * steps + self.stall:
-            backoff.record_stall(took - usual * steps)
+        if seconds > CROWDED * usual + self.stall:
+            backoff.record_stall(seconds - usual)
         elif backoff.factor and count > 1:
             backoff.record_success()
 
@@ -73,7 +72,7 @@ class Program:
         self.call = self._call.data  # as `entry.CALL` names its fields
         self._enter = entry().bound(self._call.ctypes.data)
         self.enter = self._enter_together if manifest.parallel else self._enter  # run; returns 0, or the number of the site that failed
-        self.stalls = Stalls()
+        self.stalls, self.choice = Stalls(), ThreadChoice()
         self.spin_limit = spin_limit(sum(work for _, work in manifest.kernels))
         _alive.add(self)
 
@@ -123,7 +122,7 @@ class Program:
     def _enter_together(self) -> int:
         """Enter with the pool."""
         call, pool = self.call, pools.pool
-        count = thread_count()
+        count = self.choice.thread_count(thread_count())
         steps = call[STEPS]
         call[POOL], call[SPIN_LIMIT] = pool.address, self.spin_limit * steps
         with pool.busy:
@@ -131,7 +130,7 @@ class Program:
             start = time.perf_counter()
             failed = self._enter()
             took = time.perf_counter() - start
-        self.stalls.record(count, steps, took)
+        self.stalls.record(count, self.choice.record(count, took / steps) * steps, took)
         return failed
 
     @property
