@@ -293,6 +293,8 @@ def test_chained_schedules_multiply_their_factors_as_in_pytorch():
     kinds, optimizer = torch.optim.lr_scheduler, torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.5)
     with pytest.raises(ArgumentError, match="LambdaLR sets the rate"):
         kinds.ChainedScheduler([kinds.LambdaLR(optimizer, float)])
+    with pytest.raises(ArgumentError, match="no schedules"):
+        kinds.ChainedScheduler([])
     other = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.5)
     with pytest.raises(ArgumentError, match="different optimizers"):
         kinds.ChainedScheduler([kinds.StepLR(optimizer, 1), kinds.StepLR(other, 1)])

@@ -175,6 +175,9 @@ class ChainedScheduler:
     """Several schedules at once: the rate is the initial rate times the product of their factors."""
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Any = None) -> None:
+        if not schedulers:
+            raise ArgumentError("ChainedScheduler: no schedules", why="the rate is the product of their factors",
+                                repair="pass a list of at least one")
         for one in schedulers:
             if not isinstance(one, FACTORS):
                 raise ArgumentError(f"ChainedScheduler: {type(one).__name__} sets the rate and does not multiply it",
