@@ -276,6 +276,30 @@ def test_optimizers_save_their_state(tmp_path):
     assert torch.equal(p, q)
 
 
+def test_chained_schedules_multiply_their_factors_as_in_pytorch():
+    def rates(lib):
+        optimizer = lib.optim.SGD([lib.nn.Parameter(lib.ones(1))], lr=0.5)
+        kinds = lib.optim.lr_scheduler
+        chained = kinds.ChainedScheduler([kinds.ExponentialLR(optimizer, 0.9), kinds.StepLR(optimizer, 3, 0.3),
+                                          kinds.LinearLR(optimizer, 0.25, total_iters=4), kinds.ConstantLR(optimizer, 0.5, 2)])
+        curve = [chained.get_last_lr()[0]]
+        for _ in range(9):
+            optimizer.step()
+            chained.step()
+            curve.append(chained.get_last_lr()[0])
+        return curve
+
+    assert rates(torch) == pytest.approx(rates(pytest.importorskip("torch")), rel=1e-6)
+    kinds, optimizer = torch.optim.lr_scheduler, torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.5)
+    with pytest.raises(ArgumentError, match="LambdaLR sets the rate"):
+        kinds.ChainedScheduler([kinds.LambdaLR(optimizer, float)])
+    with pytest.raises(ArgumentError, match="no schedules"):
+        kinds.ChainedScheduler([])
+    other = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.5)
+    with pytest.raises(ArgumentError, match="different optimizers"):
+        kinds.ChainedScheduler([kinds.StepLR(optimizer, 1), kinds.StepLR(other, 1)])
+
+
 @pytest.mark.parametrize("use", [lambda: torch.device("cuda"), lambda: torch.zeros(2).to("cuda:0"), lambda: torch.zeros(2).cuda(),
                                  lambda: nn.Linear(2, 2).to("cuda"), lambda: nn.Linear(2, 2).cuda(), lambda: torch.zeros(2, device="mps")])
 def test_other_devices_are_refused_in_words(use):
@@ -287,7 +311,7 @@ def test_other_devices_are_refused_in_words(use):
 @pytest.mark.parametrize("module, name, way", [
     (torch.linalg, "lu", "sl.linalg"), (torch, "vmap", "sl.vmap"), (torch, "xyz", "docs/pytorch.md"),
     (torch.nn, "FractionalMaxPool2d", "sl.nn"),
-    (torch.optim, "ASGD", "sl.optim has"), (torch.optim.lr_scheduler, "ChainedScheduler", "sl.optim.schedules"),
+    (torch.optim, "ASGD", "sl.optim has"), (torch.optim.lr_scheduler, "SWALR", "sl.optim.schedules"),
     (F, "grid_sample", "slopes"),
     (torch.nn.utils.rnn, "pack_padded_sequence", "lengths="), (torch.cuda, "Stream", "CPU"), (torch.ones(1), "histogram", "docs"),
     (torch.nn.init, "xyz_", "sl.nn.init")])

@@ -168,6 +168,43 @@ class SequentialLR:
         return self.schedulers[0].get_last_lr()
 
 
+FACTORS = (StepLR, MultiStepLR, ExponentialLR, LinearLR, ConstantLR, PolynomialLR, MultiplicativeLR)  # each step multiplies the rate
+
+
+class ChainedScheduler:
+    """Several schedules at once: the rate is the initial rate times the product of their factors."""
+
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Any = None) -> None:
+        if not schedulers:
+            raise ArgumentError("ChainedScheduler: no schedules", why="the rate is the product of their factors",
+                                repair="pass a list of at least one")
+        for one in schedulers:
+            if not isinstance(one, FACTORS):
+                raise ArgumentError(f"ChainedScheduler: {type(one).__name__} sets the rate and does not multiply it",
+                                    why="the schedules before it would have no effect", repair="SequentialLR runs one after the other")
+        self.schedulers = list(schedulers)
+        self.optimizer = optimizer if optimizer is not None else self.schedulers[0].optimizer
+        if any(one.optimizer is not self.optimizer for one in self.schedulers):
+            raise ArgumentError("ChainedScheduler: schedules of different optimizers", why="their factors multiply the same rates",
+                                repair="make one ChainedScheduler for each optimizer")
+        self.set_rates()
+
+    def step(self) -> None:
+        """Set the rates for the next epoch."""
+        for one in self.schedulers:
+            one.step()
+        self.set_rates()
+
+    def set_rates(self) -> None:
+        with on_side(core=True):
+            for i, group in enumerate(self.optimizer.groups):
+                group.lr = initial_lr(group) * math.prod(one.schedules[i](one.last_epoch) for one in self.schedulers)
+
+    def get_last_lr(self) -> list[float]:
+        """The rate of each group."""
+        return [float(group.lr) for group in self.optimizer.groups]
+
+
 class ReduceLROnPlateau:
     """Multiply the rates by `factor` when a metric has not improved for more than `patience` steps."""
 
