@@ -15,13 +15,14 @@ from slopes import nn, optim
 from slopes.data import Dataset, digits, save_image_folder
 from slopes.errors import ArgumentError, OutOfRangeError
 from slopes.studio.engine import Context, Frame
+from slopes.studio.live_engine import Control, Missing
 from slopes.studio.messages import Attached, MessageError, parse
 from slopes.studio.pictures.datasets import source_named, sources
 from slopes.studio.pictures.drawing import MNIST, SMALL_DIGITS, centre_of_mass, condition, painted
 from slopes.studio.pictures.engine import PicturesEngine
 from slopes.studio.pictures.favourites import strongest
 from slopes.studio.pictures.frames import PARTS
-from slopes.studio.pictures.messages import MESSAGES, Choose, Configure, Control, Draw, Explain, Hover, Ideal, Missing, Unit
+from slopes.studio.pictures.messages import MESSAGES, Choose, Configure, Draw, Explain, Hover, Ideal, Unit
 from slopes.studio.pictures.network import fitted_lenet
 
 SETTINGS = Configure(data="small-digits", filters=4, optimizer="adam", rate=0.01, batch=32, examples=600, seed=3, speed=0.0)

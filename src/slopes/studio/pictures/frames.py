@@ -117,13 +117,12 @@ def field(scene: Scene, model: Model) -> Part:
 WRITERS: dict[str, Callable[[Scene, Model], Part]] = {
     "data": gallery, "layers": layers, "picture": picture, "curve": curve, "maps": maps, "filters": kernels, "saliency": evidence,
     "test": test, "favourites": favourites, "ideal": ideal, "field": field}
-WITHOUT_MODEL = ("status",)
-PARTS = (*WITHOUT_MODEL, *WRITERS)
+PARTS = ("status", *WRITERS)
 
 
 def write(scene: Scene, name: str) -> Part:
     """One part of a frame."""
-    if name in WITHOUT_MODEL:
+    if name == "status":
         return status(scene)
     assert scene.model is not None, "parts of a model are sent when there is one"
     return WRITERS[name](scene, scene.model)
