@@ -33,9 +33,9 @@ def gallery(scene: Scene, model: Model) -> Part:
     """The data set, and test pictures to choose from."""
     data = model.data
     shown = data.test.inputs[:GALLERY]
-    values = {"title": data.title, "classes": data.classes, "shape": data.shape, "training": len(data.train), "test": len(data.test),
-              "labels": data.test.targets[:GALLERY].tolist(), "pen": data.conditioning.pen / data.conditioning.side,
-              "keeps": data.conditioning.keeps}
+    values = {"title": data.title, "note": data.note, "classes": data.classes, "shape": data.shape, "training": len(data.train),
+              "test": len(data.test), "labels": data.test.targets[:GALLERY].tolist(),
+              "pen": data.conditioning.pen / data.conditioning.side, "keeps": data.conditioning.keeps}
     return values, {"pictures": pixels(shown)}
 
 
