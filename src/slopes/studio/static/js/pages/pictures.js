@@ -2,7 +2,7 @@
 
 import { fill, h } from "../dom.js";
 import HELP from "../help/pictures.js";
-import { Chart, row } from "../lenses/chart.js";
+import { Chart, row } from "../draw/chart.js";
 import { TrainingButtons, figure, select, showSettings } from "../lenses/controls.js";
 import { Layers } from "../lenses/layers.js";
 import { Pad } from "../lenses/pad.js";
