@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def ask(engine: LiveEngine, *messages: Message) -> Frame:
         engine.handle(message)
         while engine.tasks.waiting:
             engine.tasks.shown = True
-            engine.step(0.01)
+            engine.advance(0.01, DIGITS.speed)
     engine.parts.resend()
     frame = engine.frame()
     assert frame is not None
@@ -103,7 +103,7 @@ def from_letters_to_words() -> None:
     assert len(set(cold.split())) / len(cold.split()) < len(set(hot.split())) / len(hot.split())
 
 
-def fall(norms: Sequence[float]) -> float:
+def fall(norms: np.ndarray) -> float:
     """How much smaller the gradient is 20 characters before the last one."""
     return float(norms[-20] / norms[-1])
 
