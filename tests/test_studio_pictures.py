@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,15 +15,16 @@ pytest.importorskip("sklearn")
 import slopes as sl
 from slopes import nn, optim
 from slopes.data import Dataset, digits, save_image_folder
-from slopes.errors import ArgumentError, OutOfRangeError
+from slopes.errors import ArgumentError, DataError, OutOfRangeError
 from slopes.studio.engine import Context, Frame
+from slopes.studio.live_engine import Control, Missing
 from slopes.studio.messages import Attached, MessageError, parse
 from slopes.studio.pictures.datasets import source_named, sources
 from slopes.studio.pictures.drawing import MNIST, SMALL_DIGITS, centre_of_mass, condition, painted
 from slopes.studio.pictures.engine import PicturesEngine
 from slopes.studio.pictures.favourites import strongest
 from slopes.studio.pictures.frames import PARTS
-from slopes.studio.pictures.messages import MESSAGES, Choose, Configure, Control, Draw, Explain, Hover, Ideal, Missing, Unit
+from slopes.studio.pictures.messages import MESSAGES, Choose, Configure, Draw, Explain, Hover, Ideal, Unit
 from slopes.studio.pictures.network import fitted_lenet
 
 SETTINGS = Configure(data="small-digits", filters=4, optimizer="adam", rate=0.01, batch=32, examples=600, seed=3, speed=0.0)
@@ -172,4 +175,23 @@ def test_a_folder_of_pictures_is_learned_without_its_damaged_files(tmp_path):
     data = source_named(sources(tmp_path / "things"), "folder").read(100)
     assert data.classes == ("dark", "light") and data.shape[1:] == (32, 32)
     assert len(data.train) + len(data.test) == 24 and set(data.test.targets.tolist()) == {0, 1}
-    assert data.conditioning.keeps
+    assert data.conditioning.keeps and data.note == "Damaged files were left out: dark/broken.png."
+
+
+def test_a_folder_that_cannot_be_learned_is_refused_and_the_page_goes_on(tmp_path):
+    def make(name: str, count: int, classes: list[str]) -> Path:
+        targets = np.arange(count) % len(classes)
+        save_image_folder(Dataset(np.full((count, 3, 4, 4), 0.5, np.float32), targets, classes), tmp_path / name)
+        return tmp_path / name
+
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "hollow" / "a").mkdir(parents=True)
+    cases = ((tmp_path / "empty", "it has no subfolders"), (tmp_path / "hollow", "there is no picture in it"),
+             (make("one", 8, ["a"]), "all pictures are of the class 'a'"), (make("few", 4, ["a", "b"]), "it has 4 readable pictures"))
+    for folder, words in cases:
+        engine = PicturesEngine(Context(shared={"pictures": folder}))
+        with pytest.raises(DataError, match=words):
+            settle(engine)
+        status = engine.frame().header["status"]
+        assert not status["playing"] and not status["task"] and not status["ready"]
+    assert ask(engine, SETTINGS).header["status"]["ready"]  # other data can be chosen

@@ -15,11 +15,12 @@ import slopes as sl
 from slopes import optim, text
 from slopes.errors import ArgumentError
 from slopes.studio.engine import Context, Frame
+from slopes.studio.live_engine import Control, Missing
 from slopes.studio.messages import Attached, MessageError, parse
 from slopes.studio.sequences.attention import AttentionReader
 from slopes.studio.sequences.engine import SequencesEngine
 from slopes.studio.sequences.frames import PARTS
-from slopes.studio.sequences.messages import MESSAGES, Configure, Control, Missing, Paste, Read, Unit, Write
+from slopes.studio.sequences.messages import MESSAGES, Configure, Paste, Read, Unit, Write
 from slopes.studio.sequences.network import Learner
 from slopes.studio.sequences.states import StateReader
 from slopes.studio.sequences.texts import BUILT_IN, corpus_named, divided

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from ... import data
 from ...data.loaders.dataset import Dataset
 from ...data.loaders.splits import Splits
 from ...data.sets.locate import found_sets
-from ...errors import ArgumentError
+from ...errors import ArgumentError, DataError
 from ...experiments.own.pictures import has_colour
 from ...extras import installed
 from .drawing import MNIST, SMALL_DIGITS, Conditioning, painted
@@ -22,21 +22,24 @@ from .drawing import MNIST, SMALL_DIGITS, Conditioning, painted
 MOST_EXAMPLES = 20_000
 TEST = 1000  # pictures that the network is measured on
 FOLDER_SIDE = 32  # pixels to which one's own pictures are scaled
-MOST_FILES = 6000
+FEWEST_FILES, MOST_FILES = 6, 6000
 COLOUR_SAMPLE = 24
+NAMED = 3  # damaged files
 HELD_OUT = 1 / 6  # of one's own pictures
 reading = threading.Lock()  # sessions share the arrays, and only one reads them
 
 
 @dataclass(frozen=True)
 class PictureData:
-    """Pictures to learn and to test with: inputs (N, C, H, W) from 0 to 1, and how a drawing becomes one of them."""
+    """Pictures to learn and to test with: inputs (N, C, H, W) from 0 to 1, and how a drawing becomes one of them; `note` says what was left
+    out."""
 
     name: str
     title: str
     train: Dataset
     test: Dataset
     conditioning: Conditioning
+    note: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -136,21 +139,46 @@ def small_digits() -> Splits[Dataset]:
 def read_folder(folder: Path, examples: int) -> PictureData:
     """One's own pictures, a subfolder for each class, scaled to 32 x 32; damaged files are left out."""
     with reading:
-        train, test = split_folder(folder)
+        train, test, note = split_folder(folder)
     side = FOLDER_SIDE
-    return PictureData("folder", folder.name, first_rows(train, examples), test, painted(side))
+    return PictureData("folder", folder.name, first_rows(train, examples), test, painted(side), note)
 
 
 @lru_cache(maxsize=1)
-def split_folder(folder: Path) -> tuple[Dataset, Dataset]:
-    """(training, test) pictures of a folder."""
+def split_folder(folder: Path) -> tuple[Dataset, Dataset, str]:
+    """(training, test, note): the pictures of a folder, and which files were left out."""
     size = (FOLDER_SIDE, FOLDER_SIDE)
     named = data.image_folder(folder, size)
+    check_classes(named.classes, folder)
     rows = np.unique(np.linspace(0, len(named) - 1, MOST_FILES).astype(np.int64))
     sample = rows[np.unique(np.linspace(0, len(rows) - 1, COLOUR_SAMPLE).astype(np.int64))]
     channels = 3 if any(has_colour(str(named.inputs.paths[i])) for i in sample) else 1
     pictures = data.image_folder(folder, size, channels, skip_damaged=True)
+    check_count(len(pictures), folder)
     rows = np.unique(np.linspace(0, len(pictures) - 1, MOST_FILES).astype(np.int64))
     whole = Dataset(pictures.inputs[rows], pictures.targets[rows], pictures.classes, pictures.name)
     parts = data.split(whole, (1 - HELD_OUT, HELD_OUT, 0), seed=0)
-    return parts.train, parts.validation
+    return parts.train, parts.validation, note_of(pictures.skipped, folder)
+
+
+def check_classes(classes: Sequence[str], folder: Path) -> None:
+    """DataError where there is nothing to tell apart."""
+    if len(classes) < 2:
+        raise DataError(f"{folder}: all pictures are of the class {classes[0]!r}", why="a network learns to tell classes apart",
+                        repair="add a subfolder with pictures of another class", where="")
+
+
+def check_count(count: int, folder: Path) -> None:
+    """DataError where there are too few pictures to keep some for the test."""
+    if count < FEWEST_FILES:
+        raise DataError(f"{folder}: it has {count} readable pictures, at least {FEWEST_FILES} are needed",
+                        why="every sixth picture is kept for the test", repair="add pictures to its subfolders", where="")
+
+
+def note_of(skipped: Sequence[tuple[str, str]], folder: Path) -> str:
+    """How many damaged files were left out, and the names of the first ones."""
+    if not skipped:
+        return ""
+    names = [Path(path).relative_to(folder.resolve()).as_posix() for path, _ in skipped[:NAMED]]
+    more = f" and {len(skipped) - NAMED:,} more" if len(skipped) > NAMED else ""
+    return f"Damaged files were left out: {', '.join(names)}{more}."

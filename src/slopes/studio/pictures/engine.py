@@ -3,65 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...errors import ArgumentError, OutOfRangeError
 from ...inside.maximise import maximise
-from ..engine import Context, Frame
-from ..live import Every, LiveTraining, Parts, Tasks
-from ..messages import Attached, Message
+from ..engine import Context
+from ..live import Every, LiveTraining, Part
+from ..live_engine import LiveEngine
 from .datasets import PictureData, first_choice, source_named, sources
 from .drawing import condition
-from .frames import PARTS, WITHOUT_MODEL, write
-from .messages import Choose, Configure, Control, Draw, Explain, Hover, Ideal, Missing, Unit
+from .frames import PARTS, write
+from .messages import Choose, Configure, Draw, Explain, Hover, Ideal, Unit
 from .model import Model
 from .probe import LayerFacts
 from .scene import Scene
 
 DEFAULTS: dict[str, Any] = {"filters": 8, "optimizer": "adam", "rate": 0.001, "batch": 32, "examples": 10_000, "seed": 0, "speed": 0.0}
 IDEAL_STEPS = 120
-DRAWN = ("curve", "maps", "filters")  # what every step changes
 
 
-class PicturesEngine:
+class PicturesEngine(LiveEngine):
     """Trains a LeNet on pictures, and shows what happens inside of it for one picture that was chosen or drawn."""
 
+    DRAWN = ("curve", "maps", "filters")
+    scene: Scene
+
     def __init__(self, context: Context) -> None:
+        super().__init__(PARTS)
         offered = sources(context.shared.get("pictures"))
         self.scene = Scene(offered, Configure(data=first_choice(offered), **DEFAULTS))
-        self.parts, self.tasks = Parts(PARTS), Tasks()
         self.data: PictureData | None = None
         self.shown_often, self.measured_often, self.searched_often = Every(0.08), Every(0.5), Every(1.5)
         self.begin(read=True)
 
     # Messages
-
-    def handle(self, message: Message) -> Frame | None:
-        """Do what the page asks."""
-        HANDLERS[type(message)](self, message)
-        return None
-
-    def attached(self, message: Attached) -> None:
-        """A page is there, and knows nothing."""
-        self.parts.resend()
-
-    def missing(self, message: Missing) -> None:
-        """A page missed something."""
-        self.parts.resend(*(name for name in message.parts if name in PARTS))
-
-    def control(self, message: Control) -> None:
-        """Play, pause, one step, or new weights."""
-        self.scene.playing = message.action == "play"
-        if message.action == "step":
-            self.tasks.add("a step of training", lambda: self.train(lambda live: live.run(1)))
-        if message.action == "reset":
-            self.begin(read=False)
-        if message.action == "pause" and self.scene.model is not None:
-            self.trained(at_once=True)
-        self.parts.change("status")
 
     def configure(self, message: Configure) -> None:
         """New settings: rate and speed hold from the next step on, others begin the training anew."""
@@ -137,7 +114,16 @@ class PicturesEngine:
             raise ArgumentError("no pictures were read yet", repair="wait until they are, or choose other data")
         return self.scene.model
 
+    @property
+    def live(self) -> LiveTraining:
+        """The training; ArgumentError before there is one."""
+        return self.ready().live
+
     # Work
+
+    def restart(self) -> None:
+        """Begin again with new weights."""
+        self.begin(read=False)
 
     def begin(self, read: bool) -> None:
         """Start again, with other data where `read`."""
@@ -172,21 +158,10 @@ class PicturesEngine:
         self.scene.ideal = self.scene.hovered = None
         self.parts.change(*PARTS)
 
-    def train(self, advance: Callable[[LiveTraining], int]) -> None:
-        """Advance the training, and mark what it changes."""
-        try:
-            done = advance(self.ready().live)
-        except Exception:
-            self.scene.playing = False
-            self.parts.change("status", *DRAWN)
-            raise
-        if done:
-            self.trained(at_once=not self.scene.playing)
-
     def trained(self, at_once: bool) -> None:
         """Mark what steps changed: not more often than it is worth."""
         if self.shown_often.due() or at_once:
-            self.parts.change(*DRAWN)
+            self.parts.change(*self.DRAWN)
         if self.measured_often.due() or at_once:
             self.ready().measure()
             self.parts.change("test", "saliency")
@@ -201,29 +176,17 @@ class PicturesEngine:
 
     def step(self, seconds: float) -> bool:
         """The next task, or a slice of the training."""
-        if self.tasks.waiting:
-            self.tasks.run_next()
-            self.parts.change("status")
-        elif self.scene.playing and self.scene.model is not None:
-            if self.scene.model.live.steps:
-                self.train(lambda live: live.advance(seconds, self.scene.settings.speed))
-            else:
-                self.tasks.add("compiling the training step", lambda: self.train(lambda live: live.run(1)))
-        return bool(self.tasks.waiting) or self.scene.playing
+        return self.advance(seconds, self.scene.settings.speed)
 
     def close(self) -> None:
         """Nothing is held beyond memory."""
 
-    # Frames
-
-    def frame(self) -> Frame | None:
-        """The parts that changed; before there is a model, only what is known without one."""
-        self.scene.task, self.tasks.shown = self.tasks.text, True
-        names = self.parts.take(WITHOUT_MODEL if self.scene.model is None else None)
-        return self.parts.frame({name: write(self.scene, name) for name in names}) if names else None
+    def part(self, name: str) -> Part:
+        """One part of a frame."""
+        return write(self.scene, name)
 
 
-HANDLERS: dict[type[Message], Callable[[PicturesEngine, Any], None]] = {
-    Attached: PicturesEngine.attached, Missing: PicturesEngine.missing, Control: PicturesEngine.control,
+PicturesEngine.HANDLERS = {
+    **LiveEngine.HANDLERS,
     Configure: PicturesEngine.configure, Choose: PicturesEngine.choose, Draw: PicturesEngine.draw, Hover: PicturesEngine.hover,
     Unit: PicturesEngine.choose_unit, Ideal: PicturesEngine.make_ideal, Explain: PicturesEngine.explain}

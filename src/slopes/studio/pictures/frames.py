@@ -33,9 +33,9 @@ def gallery(scene: Scene, model: Model) -> Part:
     """The data set, and test pictures to choose from."""
     data = model.data
     shown = data.test.inputs[:GALLERY]
-    values = {"title": data.title, "classes": data.classes, "shape": data.shape, "training": len(data.train), "test": len(data.test),
-              "labels": data.test.targets[:GALLERY].tolist(), "pen": data.conditioning.pen / data.conditioning.side,
-              "keeps": data.conditioning.keeps}
+    values = {"title": data.title, "note": data.note, "classes": data.classes, "shape": data.shape, "training": len(data.train),
+              "test": len(data.test), "labels": data.test.targets[:GALLERY].tolist(),
+              "pen": data.conditioning.pen / data.conditioning.side, "keeps": data.conditioning.keeps}
     return values, {"pictures": pixels(shown)}
 
 
@@ -117,13 +117,12 @@ def field(scene: Scene, model: Model) -> Part:
 WRITERS: dict[str, Callable[[Scene, Model], Part]] = {
     "data": gallery, "layers": layers, "picture": picture, "curve": curve, "maps": maps, "filters": kernels, "saliency": evidence,
     "test": test, "favourites": favourites, "ideal": ideal, "field": field}
-WITHOUT_MODEL = ("status",)
-PARTS = (*WITHOUT_MODEL, *WRITERS)
+PARTS = ("status", *WRITERS)
 
 
 def write(scene: Scene, name: str) -> Part:
     """One part of a frame."""
-    if name in WITHOUT_MODEL:
+    if name == "status":
         return status(scene)
     assert scene.model is not None, "parts of a model are sent when there is one"
     return WRITERS[name](scene, scene.model)

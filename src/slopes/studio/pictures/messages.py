@@ -5,20 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..messages import Items, Message, Number, Text, choice, items, number, whole
+from ..live_engine import Control, Missing
+from ..messages import Items, Message, Number, choice, items, number, whole
 
 OPTIMIZERS = ("adam", "sgd", "momentum")
 ROLES = ("test", "training", "drawn")  # whose pictures can be chosen
 MOST_STROKES, MOST_COORDINATES = 40, 1200  # of a drawing; a stroke is x, y, x, y, ...
 MOST_UNITS = 4096
-
-
-@dataclass(frozen=True)
-class Control(Message):
-    """Play, pause, do one step, or start again with new weights."""
-
-    kind: ClassVar[str] = "control"
-    action: str = choice("play", "pause", "step", "reset")
 
 
 @dataclass(frozen=True)
@@ -87,12 +80,4 @@ class Explain(Message):
     label: int = whole(-1, 4095)
 
 
-@dataclass(frozen=True)
-class Missing(Message):
-    """Send these parts again: the page did not show the frame that had them."""
-
-    kind: ClassVar[str] = "missing"
-    parts: tuple[str, ...] = items(Text(20), 20)
-
-
-MESSAGES = (Missing, Control, Configure, Choose, Draw, Hover, Unit, Ideal, Explain)
+MESSAGES = (Control, Missing, Configure, Choose, Draw, Hover, Unit, Ideal, Explain)

@@ -37,6 +37,11 @@ class Scene:
     ideal: Favourites | None = None
 
     @property
+    def trains(self) -> bool:
+        """Whether there is a model."""
+        return self.model is not None
+
+    @property
     def picture(self) -> np.ndarray:
         """(C, H, W) float32: the one that is shown."""
         assert self.model is not None, "shown only then"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
 from ...errors import ArgumentError
-from ..engine import Context, Frame
-from ..live import Every, LiveTraining, Parts, Tasks
-from ..messages import Attached, Message
-from .frames import PARTS, WITHOUT_MODEL, write
-from .messages import Configure, Control, Missing, Paste, Read, Unit, Write
+from ..engine import Context
+from ..live import Every, LiveTraining, Part
+from ..live_engine import LiveEngine
+from .frames import PARTS, write
+from .messages import Configure, Paste, Read, Unit, Write
 from .scene import RECURRENT, Model, Scene
 from .texts import BUILT_IN, Corpus, corpus_named, pasted_corpus
 from .writer import Sample, keep
@@ -19,48 +17,27 @@ from .writer import Sample, keep
 DEFAULT = Configure(network="lstm", source="shakespeare", hidden=64, context=48, batch=16, rate=0.003, forget=1.0, seed=0, speed=0.0)
 
 
-class SequencesEngine:
+class SequencesEngine(LiveEngine):
     """Trains a character model on a text, lets it write, and shows what happens inside while it reads."""
 
+    DRAWN = ("curve",)
+    scene: Scene
+
     def __init__(self, context: Context) -> None:
+        super().__init__(PARTS)
         self.scene = Scene(DEFAULT)
-        self.parts, self.tasks = Parts(PARTS), Tasks()
         self.pasted = BUILT_IN
         self.corpus: Corpus | None = None
         self.shown_often, self.measured_often, self.wrote_often = Every(0.15), Every(1.5), Every(2.5)
-        self.begin()
+        self.restart()
 
     # Messages
-
-    def handle(self, message: Message) -> Frame | None:
-        """Do what the page asks."""
-        HANDLERS[type(message)](self, message)
-        return None
-
-    def attached(self, message: Attached) -> None:
-        """A page is there, and knows nothing."""
-        self.parts.resend()
-
-    def missing(self, message: Missing) -> None:
-        """A page missed something."""
-        self.parts.resend(*(name for name in message.parts if name in PARTS))
-
-    def control(self, message: Control) -> None:
-        """Play, pause, one step, or new weights."""
-        self.scene.playing = message.action == "play"
-        if message.action == "step":
-            self.tasks.add("a step of training", lambda: self.train(lambda live: live.run(1)))
-        if message.action == "reset":
-            self.begin()
-        if message.action == "pause" and self.scene.model is not None:
-            self.trained(at_once=True)
-        self.parts.change("status")
 
     def configure(self, message: Configure) -> None:
         """New settings: rate and speed hold from the next step on, networks to compare join, others begin the training anew."""
         before, self.scene.settings = self.scene.settings, message
         if dataclasses.replace(message, rate=before.rate, speed=before.speed, compare=before.compare) != before:
-            self.begin()
+            self.restart()
         elif self.scene.model is not None:
             for learner in self.scene.model.learners if message.rate != before.rate else ():
                 learner.live.training.rate = message.rate
@@ -73,7 +50,7 @@ class SequencesEngine:
         pasted_corpus(message.text)  # raises before anything is changed
         self.pasted = message.text
         self.scene.settings = dataclasses.replace(self.scene.settings, source="pasted")
-        self.begin()
+        self.restart()
 
     def read(self, message: Read) -> None:
         """Look at another text."""
@@ -97,10 +74,20 @@ class SequencesEngine:
             raise ArgumentError("there is no network yet", repair="wait until it is compiled")
         return self.scene.model
 
+    @property
+    def live(self) -> LiveTraining:
+        """The training of the network that is behind; ArgumentError before there is one."""
+        return self.ready().behind.live
+
+    @property
+    def compiling(self) -> str:
+        """What the first step spends its time on, and for which network."""
+        return f"{super().compiling} ({self.ready().behind.kind})"
+
     # Work
 
-    def begin(self) -> None:
-        """Start again with a new network."""
+    def restart(self) -> None:
+        """Begin again with a new network."""
         self.tasks.clear()
         self.tasks.add("reading the text", self.read_corpus)
         self.tasks.add("compiling the network", self.build)
@@ -129,17 +116,6 @@ class SequencesEngine:
                 model.add(kind)
         self.parts.change("curve", "gradients")
 
-    def train(self, advance: Callable[[LiveTraining], int]) -> None:
-        """Advance the training that is behind, and mark what it changes."""
-        try:
-            done = advance(self.ready().behind.live)
-        except Exception:
-            self.scene.playing = False
-            self.parts.change("status", "curve")
-            raise
-        if done:
-            self.trained(at_once=not self.scene.playing)
-
     def trained(self, at_once: bool) -> None:
         """Mark what steps changed: not more often than it is worth."""
         if self.shown_often.due() or at_once:
@@ -160,30 +136,17 @@ class SequencesEngine:
 
     def step(self, seconds: float) -> bool:
         """The next task, or a slice of the training."""
-        if self.tasks.waiting:
-            self.tasks.run_next()
-            self.parts.change("status")
-        elif self.scene.playing and self.scene.model is not None:
-            learner = self.scene.model.behind
-            if learner.live.steps:
-                self.train(lambda live: live.advance(seconds, self.scene.settings.speed))
-            else:
-                self.tasks.add(f"compiling the training step ({learner.kind})", lambda: self.train(lambda live: live.run(1)))
-        return bool(self.tasks.waiting) or self.scene.playing
+        return self.advance(seconds, self.scene.settings.speed)
 
     def close(self) -> None:
         """Nothing is held beyond memory."""
 
-    # Frames
-
-    def frame(self) -> Frame | None:
-        """The parts that changed; before there is a model, only what is known without one."""
-        self.scene.task, self.tasks.shown = self.tasks.text, True
-        names = self.parts.take(WITHOUT_MODEL if self.scene.model is None else None)
-        return self.parts.frame({name: write(self.scene, name) for name in names}) if names else None
+    def part(self, name: str) -> Part:
+        """One part of a frame."""
+        return write(self.scene, name)
 
 
-HANDLERS: dict[type[Message], Callable[[SequencesEngine, Any], None]] = {
-    Attached: SequencesEngine.attached, Missing: SequencesEngine.missing, Control: SequencesEngine.control,
+SequencesEngine.HANDLERS = {
+    **LiveEngine.HANDLERS,
     Configure: SequencesEngine.configure, Paste: SequencesEngine.paste, Read: SequencesEngine.read, Write: SequencesEngine.write,
     Unit: SequencesEngine.choose_unit}

@@ -84,13 +84,12 @@ def writing(scene: Scene, model: Model) -> Part:
 
 WRITERS: dict[str, Callable[[Scene, Model], Part]] = {
     "corpus": corpus, "curve": curve, "reading": reading, "graph": graph, "gradients": gradients, "writing": writing}
-WITHOUT_MODEL = ("status",)
-PARTS = (*WITHOUT_MODEL, *WRITERS)
+PARTS = ("status", *WRITERS)
 
 
 def write(scene: Scene, name: str) -> Part:
     """One part of a frame."""
-    if name in WITHOUT_MODEL:
+    if name == "status":
         return status(scene)
     assert scene.model is not None, "parts of a model are sent when there is one"
     return WRITERS[name](scene, scene.model)

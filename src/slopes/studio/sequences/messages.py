@@ -5,19 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..messages import Message, Text, choice, flag, items, number, text, whole
+from ..live_engine import Control, Missing
+from ..messages import Message, choice, flag, number, text, whole
 
 KINDS = ("rnn", "gru", "lstm", "transformer")
 LONGEST_TEXT = 200_000  # characters that can be pasted
 LONGEST_READING = 96  # characters that are looked at, step by step
-
-
-@dataclass(frozen=True)
-class Control(Message):
-    """Play, pause, do one step, or start again with new weights."""
-
-    kind: ClassVar[str] = "control"
-    action: str = choice("play", "pause", "step", "reset")
 
 
 @dataclass(frozen=True)
@@ -71,12 +64,4 @@ class Unit(Message):
     unit: int = whole(0, 1023)
 
 
-@dataclass(frozen=True)
-class Missing(Message):
-    """Send these parts again: the page did not show the frame that had them."""
-
-    kind: ClassVar[str] = "missing"
-    parts: tuple[str, ...] = items(Text(20), 20)
-
-
-MESSAGES = (Control, Configure, Paste, Read, Write, Unit, Missing)
+MESSAGES = (Control, Missing, Configure, Paste, Read, Write, Unit)

@@ -83,6 +83,11 @@ class Scene:
     samples: list[Sample] = field(default_factory=list)
 
     @property
+    def trains(self) -> bool:
+        """Whether there is a model."""
+        return self.model is not None
+
+    @property
     def read_text(self) -> str:
         """The known characters of the text that is read: at least two, at most as many as can be looked at."""
         assert self.model is not None, "read only then"

@@ -1,99 +1,102 @@
-// A line chart on a canvas: a few series over one axis, with ticks, a legend and a marker.
+// Line charts in SVG: a few lines over steps or epochs, with axes, units, a legend and a marker.
 
-import { css } from "./colour.js";
-import { fit } from "./heatmap.js";
+import { fill, h, s } from "../dom.js";
 
+const LEFT = 44, RIGHT = 10, TOP = 8, BOTTOM = 30, HEIGHT = 170;
 
-/** series: [{ name, colour (a CSS variable or colour), values, dash }]; xs: their common positions; marker: a position or null. */
-export function drawChart(canvas, { series, xs, marker = null, xLabel = "", yLabel = "", xScale = 1, log = false }) {
-  const { context, width, height } = fit(canvas);
-  const box = { left: 46, top: 22, right: width - 10, bottom: height - 30 };
-  context.font = `${0.8 * parseFloat(getComputedStyle(document.documentElement).fontSize)}px system-ui, sans-serif`;
-  context.fillStyle = css("--quiet");
-  legend(context, series, box, yLabel);
-  const values = series.flatMap((one) => Array.from(one.values)).filter((value) => Number.isFinite(value) && (!log || value > 0));
-  if (!values.length) {
-    context.fillText("no epoch yet", box.left, (box.top + box.bottom) / 2);
-    return;
+/** Round figures between two limits, about `count` of them. */
+export function ticks(low, high, count) {
+  const rough = (high - low) / count, unit = 10 ** Math.floor(Math.log10(rough || 1));
+  const step = unit * ([1, 2, 5].find((factor) => factor * unit >= rough) ?? 10);
+  const result = [];
+  for (let value = Math.ceil(low / step) * step; value <= high + 1e-9 * step; value += step) result.push(value);
+  return result;
+}
+
+/** A figure in a few characters: 1200 as 1.2k. */
+export function short(value) {
+  const size = Math.abs(value);
+  if (size >= 1e6) return `${+(value / 1e6).toPrecision(3)}M`;
+  if (size >= 1e4) return `${+(value / 1e3).toPrecision(3)}k`;
+  return size && size < 1e-3 ? value.toExponential(0).replace("e-", "e−") : `${+value.toPrecision(3)}`.replace("-", "−");
+}
+
+/**
+ * A chart; chart.draw(lines, options) draws lines { name, colour, x, y, dash }.
+ * options: xlabel, log (the y axis), low and high (of the y axis), marks: [{ y, text }] are horizontal lines, marker: an x with a
+ * vertical line, format(value) of the legend, none: what stands there while there is no value
+ */
+export class Chart {
+  constructor(title, tip, ...controls) {
+    this.svg = s("svg", { class: "chart", role: "img", "aria-label": title, ...tip });
+    this.legend = h("p", { class: "chart-legend quiet" });
+    this.element = h("figure", { class: "stack" }, h("figcaption", { class: "row" }, h("h3", { tabindex: 0, ...tip }, title), h("span", { class: "grow" }), controls), this.svg, this.legend);
+    this.title = title;
+    this.observer = new ResizeObserver(() => this.last && this.draw(...this.last));
+    this.observer.observe(this.element);
   }
-  const scale = log ? Math.log10 : (value) => value;
-  let low = log ? Math.floor(scale(Math.min(...values))) : Math.min(0, ...values), high = log ? Math.ceil(scale(Math.max(...values))) : Math.max(...values);
-  if (high - low < 1e-12) high = low + 1;
-  const last = Math.max(xs[xs.length - 1], marker ?? 0, 1);
-  const px = (x) => box.left + (x / last) * (box.right - box.left), py = (y) => box.bottom - ((scale(y) - low) / (high - low)) * (box.bottom - box.top);
-  grid(context, box, low, high, log, (y) => box.bottom - ((y - low) / (high - low)) * (box.bottom - box.top));
-  xTicks(context, box, last * xScale, xLabel);
-  for (const { colour, values, dash = [] } of series) {
-    context.beginPath();
-    context.setLineDash(dash);
-    context.strokeStyle = colour.startsWith("--") ? css(colour) : colour;
-    context.lineWidth = 2;
-    values.forEach((value, i) => {
-      if (!Number.isFinite(value) || (log && value <= 0)) return;
-      if (i) context.lineTo(px(xs[i]), py(value));
-      else context.moveTo(px(xs[i]), py(value));
-    });
-    context.stroke();
-    if (values.length === 1) context.fillRect(px(xs[0]) - 2, py(values[0]) - 2, 4, 4);
+
+  close() {
+    this.observer.disconnect();
   }
-  context.setLineDash([]);
-  if (marker !== null) {
-    context.strokeStyle = css("--text");
-    context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(px(marker), box.top);
-    context.lineTo(px(marker), box.bottom);
-    context.stroke();
+
+  draw(lines, options = {}) {
+    this.last = [lines, options];
+    const width = Math.max(200, this.element.clientWidth), scale = options.log ? (y) => Math.log10(y) : (y) => y;
+    const { marks = [], xlabel = "steps", marker = null, none = "" } = options;
+    let [left, right, low, high] = [Infinity, -Infinity, options.low ?? Infinity, options.high ?? -Infinity];
+    for (const { x, y } of lines) {
+      for (let i = 0; i < x.length; i++) {
+        if (!shown(y[i], options.log)) continue;
+        [left, right] = [Math.min(left, x[i]), Math.max(right, x[i])];
+        [low, high] = [Math.min(low, scale(y[i])), Math.max(high, scale(y[i]))];
+      }
+    }
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    this.svg.setAttribute("height", HEIGHT);
+    if (!Number.isFinite(left)) {
+      fill(this.legend);
+      return fill(this.svg, s("text", { x: LEFT, y: HEIGHT / 2 }, none));
+    }
+    if (marker !== null) [left, right] = [Math.min(left, marker), Math.max(right, marker)];
+    for (const mark of marks) [low, high] = [Math.min(low, scale(mark.y)), Math.max(high, scale(mark.y))];
+    if (right <= left) right = left + 1;
+    if (high - low < 1e-9) high = low + 1;
+    const toX = (value) => LEFT + ((value - left) / (right - left)) * (width - LEFT - RIGHT);
+    const toY = (value) => TOP + ((high - scale(value)) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+    const powers = ticks(low, high, 4);
+    const steps = options.log ? [...new Set(powers.map(Math.round))].filter((power) => power >= low && power <= high).map((power) => 10 ** power) : powers;
+    fill(this.svg,
+      steps.map((value) => [s("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: toY(value), y2: toY(value) }),
+        s("text", { x: LEFT - 6, y: toY(value) + 4, "text-anchor": "end" }, short(value))]),
+      ticks(left, right, width / 110).map((value) => s("text", { x: toX(value), y: HEIGHT - 14, "text-anchor": "middle" }, short(value))),
+      s("text", { x: (LEFT + width - RIGHT) / 2, y: HEIGHT - 1, "text-anchor": "middle" }, xlabel),
+      marks.map(({ y, text }) => [s("line", { class: "mark", x1: LEFT, x2: width - RIGHT, y1: toY(y), y2: toY(y) }),
+        s("text", { x: width - RIGHT, y: toY(y) - 3, "text-anchor": "end" }, text)]),
+      lines.map((line) => s("path", { class: `line ${line.colour}`, d: pathOf(line, toX, toY, options.log), "stroke-dasharray": line.dash })),
+      marker !== null && s("line", { class: "marker", x1: toX(marker), x2: toX(marker), y1: TOP, y2: HEIGHT - BOTTOM }));
+    fill(this.legend, lines.filter((line) => line.y.length).map((line) => {
+      const value = line.y[line.y.length - 1];
+      return h("span", {}, h("i", { class: `key ${line.colour} ${line.dash ? "dashed" : ""}` }), ` ${line.name} `, h("b", {}, options.format ? options.format(value) : short(value)));
+    }));
+    this.svg.setAttribute("aria-label", `${this.title}: ${this.legend.textContent}`);
   }
 }
 
-function legend(context, series, box, yLabel) {
-  context.textBaseline = "middle";
-  context.textAlign = "left";
-  context.fillText(yLabel, 4, 10);
-  let x = Math.max(box.left + 40, context.measureText(yLabel).width + 20);
-  for (const { name, colour, dash = [] } of series) {
-    context.strokeStyle = colour.startsWith("--") ? css(colour) : colour;
-    context.lineWidth = 2;
-    context.setLineDash(dash);
-    context.beginPath();
-    context.moveTo(x, 10);
-    context.lineTo(x + 18, 10);
-    context.stroke();
-    context.fillText(name, x + 23, 10);
-    x += 23 + context.measureText(name).width + 14;
+const shown = (value, log) => Number.isFinite(value) && (!log || value > 0);
+
+function pathOf({ x, y }, toX, toY, log) {
+  let text = "", pen = "M";
+  for (let i = 0; i < x.length; i++) {
+    if (!shown(y[i], log)) continue;
+    text += `${pen}${toX(x[i]).toFixed(1)} ${toY(y[i]).toFixed(1)}`;
+    pen = "L";
   }
-  context.setLineDash([]);
+  return text;
 }
 
-function grid(context, box, low, high, log, py) {
-  context.strokeStyle = css("--line");
-  context.lineWidth = 1;
-  context.textAlign = "right";
-  const ticks = log ? range(low, high, Math.max(1, Math.ceil((high - low) / 5))) : niceTicks(low, high, 4);
-  for (const tick of ticks) {
-    context.beginPath();
-    context.moveTo(box.left, py(tick));
-    context.lineTo(box.right, py(tick));
-    context.stroke();
-    context.fillText(log ? `1e${tick}` : label(tick), box.left - 5, py(tick));
-  }
+/** Row `index` of an array of shape (rows, columns). */
+export function row(array, index) {
+  const width = array.shape[1];
+  return array.subarray(index * width, (index + 1) * width);
 }
-
-function xTicks(context, box, last, xLabel) {
-  context.textAlign = "center";
-  context.textBaseline = "top";
-  for (const tick of niceTicks(0, last, 5)) context.fillText(label(tick), box.left + (tick / last) * (box.right - box.left), box.bottom + 4);
-  context.textAlign = "right";
-  context.fillText(xLabel, box.right, box.bottom + 16);
-  context.textBaseline = "middle";
-}
-
-export function niceTicks(low, high, count) {
-  const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
-  return range(Math.ceil(low / step) * step, high + step * 1e-9, step);
-}
-
-const range = (start, stop, step) => Array.from({ length: Math.max(0, Math.floor((stop - start) / step) + 1) }, (_, i) => start + i * step);
-const label = (value) => (Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(0) : String(+value.toPrecision(4)));

@@ -1,6 +1,6 @@
 // Curves that each have their own positions, on a canvas: ticks, a marker under the pointer, and what each curve is there.
 
-import { niceTicks } from "./chart.js";
+import { ticks } from "./chart.js";
 import { css } from "./colour.js";
 import { fit } from "./heatmap.js";
 
@@ -66,8 +66,8 @@ function drawAxes(context, box, { left, right, low, high, log, px, xLabel, yLabe
   context.lineWidth = 1;
   context.textBaseline = "middle";
   context.textAlign = "right";
-  const whole = log ? niceTicks(low, high, 4).filter((tick) => Number.isInteger(+tick.toFixed(6))) : [];
-  for (const tick of whole.length > 1 ? whole : niceTicks(low, high, 7)) {
+  const whole = log ? ticks(low, high, 4).filter((tick) => Number.isInteger(+tick.toFixed(6))) : [];
+  for (const tick of whole.length > 1 ? whole : ticks(low, high, 7)) {
     const y = box.bottom - ((tick - low) / (high - low)) * (box.bottom - box.top);
     context.beginPath();
     context.moveTo(box.left, y);
@@ -77,7 +77,7 @@ function drawAxes(context, box, { left, right, low, high, log, px, xLabel, yLabe
   }
   context.textAlign = "center";
   context.textBaseline = "top";
-  for (const tick of niceTicks(left, right, Math.max(2, Math.min(8, Math.floor((box.right - box.left) / 80))))) context.fillText(label(tick), px(tick), box.bottom + 4);
+  for (const tick of ticks(left, right, Math.max(2, Math.min(8, Math.floor((box.right - box.left) / 80))))) context.fillText(label(tick), px(tick), box.bottom + 4);
   context.textAlign = "right";
   context.fillText(xLabel, box.right, box.bottom + 19);
   context.textAlign = "left";

@@ -2,7 +2,7 @@
 
 import { fill, h } from "../dom.js";
 import HELP from "../help/pictures.js";
-import { Chart, row } from "../lenses/chart.js";
+import { Chart, row } from "../draw/chart.js";
 import { TrainingButtons, figure, select, showSettings } from "../lenses/controls.js";
 import { Layers } from "../lenses/layers.js";
 import { Pad } from "../lenses/pad.js";
@@ -53,6 +53,7 @@ class Pictures {
     this.favouriteTitle = h("h2", tip("favourites"), "Favourite inputs");
     this.ideal = h("div", { class: "row" });
     this.summary = h("p", { class: "quiet" });
+    this.note = h("p", { class: "note", hidden: true });
     this.testLine = h("p", { class: "quiet" });
     this.element = this.makePage();
     showParts(connection, {
@@ -82,7 +83,7 @@ class Pictures {
     const clear = h("button", { type: "button", ...tip("clear"), onclick: () => this.pad.clear() }, "Clear");
     return h("div", { class: "lenses" },
       h("h1", { class: "visually-hidden" }, "Pictures"),
-      h("section", { class: "panel stack controls" }, this.buttons.element, this.fields, this.summary),
+      h("section", { class: "panel stack controls" }, this.buttons.element, this.fields, this.summary, this.note),
       h("section", { class: "panel stack subject" },
         h("h2", {}, "Draw, or choose a picture"),
         h("div", { class: "pair" }, h("div", tip("pad"), this.pad.canvas, h("div", { class: "row" }, clear, h("span", { class: "quiet" }, "mouse, finger or keys"))),
@@ -113,6 +114,8 @@ class Pictures {
 
   showData(values, { pictures }) {
     this.data = values;
+    this.note.textContent = values.note;
+    this.note.hidden = !values.note;
     this.pad.pen = Math.max(values.pen, 0.05);
     this.pad.clear(true);
     this.probabilities.show(values.classes);

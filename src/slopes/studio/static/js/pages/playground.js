@@ -1,6 +1,6 @@
 // The playground: points in the plane, and a network that learns them.
 
-import { drawChart } from "../draw/chart.js";
+import { Chart } from "../draw/chart.js";
 import { MOST_LINES, NetworkView } from "../draw/network.js";
 import { copy, fill, h, save } from "../dom.js";
 import help from "../help/playground.js";
@@ -36,6 +36,7 @@ class PlaygroundPage {
     document.removeEventListener("keydown", this.keys);
     document.removeEventListener("theme", this.redraw);
     this.observer.disconnect();
+    this.losses?.close();
   }
 
   // What the engine sends
@@ -103,10 +104,10 @@ class PlaygroundPage {
     const { catalogue } = this;
     this.controls = new Controls(catalogue, tip, {
       onchange: () => this.configure(), onrate: (value) => this.connection.send("edit", { change: { value } }), onown: (action) => this.own(action) });
-    const canvas = (name, label, id) => h("canvas", { class: name, role: "img", "aria-label": label, id });
+    const canvas = (name, label) => h("canvas", { class: name, role: "img", "aria-label": label });
     this.netCanvas = canvas("network", "The network: units with their maps, and lines for weights");
     this.planeCanvas = h("canvas", { class: "plane", tabindex: "0", role: "img", "aria-label": "The plane: what the network says for each point, and the points", ...tip("boundary") });
-    this.chartCanvas = canvas("chart", "The losses after each epoch", "curves");
+    this.losses = new Chart("Losses", tip("curves"), this.toggle("logScale", "log scale", () => {}, "log"));
     this.overlay = h("div", { class: "units", role: "group", "aria-label": "Units of the network" });
     this.view = new NetworkView(this.netCanvas, this.overlay, { onpick: (unit) => this.select(unit), onpoint: (unit) => this.point(unit), online: (line) => this.select({ layer: line.layer + 1, index: line.row }, line.column) });
     this.plane = new Plane(this.planeCanvas, { onpoint: (at) => this.addPoint(at) });
@@ -114,7 +115,7 @@ class PlaygroundPage {
       h("section", { class: "panel stack", "aria-label": "Data" }, this.controls.data),
       h("section", { class: "panel stack middle", "aria-label": "Network" }, this.networkPanel()),
       h("section", { class: "panel stack", "aria-label": "Result" }, this.resultPanel())), this.takePanel());
-    for (const target of [this.netCanvas, this.planeCanvas, this.chartCanvas]) this.observer.observe(target);
+    for (const target of [this.netCanvas, this.planeCanvas]) this.observer.observe(target);
     this.root.addEventListener("dragover", (event) => event.preventDefault());
     this.root.addEventListener("drop", (event) => {
       event.preventDefault();
@@ -155,7 +156,7 @@ class PlaygroundPage {
     this.figures = h("dl", { class: "figures" });
     this.remarks = h("div", { class: "remarks", "aria-live": "polite" });
     return [h("div", { class: "row" }, h("h2", {}, "Result"), h("span", { class: "grow" }), this.toggle("testData", "test points", () => {}, "test"), this.toggle("discrete", "discrete", () => {})),
-      this.planeCanvas, this.controls.legend, this.figures, h("div", { class: "row" }, h("h3", { tabindex: "0", ...tip("curves") }, "Losses"), h("span", { class: "grow" }), this.toggle("logScale", "log scale", () => {}, "log")), this.chartCanvas, this.remarks];
+      this.planeCanvas, this.controls.legend, this.figures, this.losses.element, this.remarks];
   }
 
   takePanel() {
@@ -260,9 +261,9 @@ class PlaygroundPage {
     const shown = this.pointed === null ? { boundary: arrays.boundary, certainty: arrays.certainty, side: this.network.side } : { map: arrays.maps.subarray(this.pointed * length, (this.pointed + 1) * length), side };
     this.view.draw({ maps: arrays.maps, side, weights: arrays.weights, gradients: options.gradients ? arrays.gradients : null, spread: arrays.spread, selected: this.selected && this.indexOf(this.selected), discrete: options.discrete });
     this.plane.draw(shown, this.points, this.cut, { ...options, regression });
-    const log = options.log, past = this.state.step < this.state.last;
-    drawChart(this.chartCanvas, { xs: arrays.curve_steps, xScale: 1 / this.network.steps_per_epoch, xLabel: "epochs", yLabel: "loss", log, marker: past ? this.state.step : null,
-      series: [{ name: "training", colour: "--blue", values: arrays.curve_loss }, { name: "test", colour: "--orange", values: arrays.curve_test, dash: [6, 3] }] });
+    const epochs = (step) => step / this.network.steps_per_epoch, x = Float64Array.from(arrays.curve_steps, epochs);
+    this.losses.draw([{ name: "training", colour: "blue", x, y: arrays.curve_loss }, { name: "test", colour: "orange", dash: "6 3", x, y: arrays.curve_test }],
+      { xlabel: "epochs", low: options.log ? undefined : 0, log: options.log, marker: this.state.step < this.state.last ? epochs(this.state.step) : null, none: "no epoch yet" });
   }
 
   // Units

@@ -2,7 +2,7 @@
 
 import { fill, h, s } from "../dom.js";
 import HELP from "../help/sequences.js";
-import { Chart, row } from "../lenses/chart.js";
+import { Chart, row } from "../draw/chart.js";
 import { TrainingButtons, check, figure, select, showSettings } from "../lenses/controls.js";
 import { HeatMap, shown } from "../lenses/heat.js";
 import { Sheet, colourOf, colours } from "../lenses/paint.js";
