@@ -90,7 +90,7 @@ class GuardedProgram(engine.Program):
         self.given = 0  # how many of them it reads
         self.written: set[int] = set()  # the numbers of those that it writes
         self._guarded: Block | None = None
-        del self.enter  # for the method of this class: a bound one would keep the program, and its pages, until garbage is collected
+        self.__dict__.pop("enter", None)  # for the method of this class
 
     def expect(self, inputs: Sequence[Node], roots: Sequence[Node], destinations: Sequence[int]) -> None:
         """Learn what its arguments are."""
@@ -129,7 +129,7 @@ class GuardedProgram(engine.Program):
         self._fill_arena()
         self.call[engine.ARGUMENTS] = own.address
         try:
-            failed = self._enter_together() if self.manifest.parallel else self._enter()
+            failed = super().enter() if self.manifest.parallel else self._enter()
         finally:
             self.call[engine.ARGUMENTS] = table
         assert all(block.unharmed for block in blocks), "the program wrote outside of a result"

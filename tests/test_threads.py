@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from functools import cache
 
 import numpy as np
@@ -109,6 +110,15 @@ def counting(spin_limit: int = 1 << 40) -> engine.Program:
     program = engine.Program(engine.Manifest(0, 0, True, (), ()), codes)
     program.spin_limit, program.stalls.stall, program.choice.until_trial = spin_limit, math.inf, math.inf
     return program
+
+
+def test_a_program_is_gone_with_its_last_reference():
+    """Its code and its pages do not wait for a collection of garbage."""
+    program = counting()
+    gone = weakref.ref(program)
+    assert gone() is program
+    del program
+    assert gone() is None
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -71,7 +71,8 @@ class Program:
         self._call[CALL.index("context")] = self._context.ctypes.data
         self.call = self._call.data  # as `entry.CALL` names its fields
         self._enter = entry().bound(self._call.ctypes.data)
-        self.enter = self._enter_together if manifest.parallel else self._enter  # run; returns 0, or the number of the site that failed
+        if not manifest.parallel:
+            self.enter = self._enter  # type: ignore[method-assign]  # native code: nothing to do around it
         self.stalls, self.choice = Stalls(), ThreadChoice()
         self.spin_limit = spin_limit(sum(work for _, work in manifest.kernels))
         _alive.add(self)
@@ -119,8 +120,8 @@ class Program:
             self.reserve(1)
         self.prepared = tables if steps == 1 else None
 
-    def _enter_together(self) -> int:
-        """Enter with the pool."""
+    def enter(self) -> int:
+        """Run with the pool; returns 0, or the number of the site that failed."""
         call, pool = self.call, pools.pool
         count = self.choice.thread_count(thread_count())
         steps = call[STEPS]
