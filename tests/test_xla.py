@@ -138,9 +138,7 @@ def test_an_error_inside_of_a_loop_is_reported(jax):
         compiled(table, sl.tensor([0, 5, 1]))
 
 
-def test_convolutions_and_their_gradients_are_those_of_xla(jax, monkeypatch):
-    calls, original = [], jax.lax.conv_general_dilated
-    monkeypatch.setattr(jax.lax, "conv_general_dilated", lambda *args, **options: calls.append(options) or original(*args, **options))
+def test_convolutions_and_their_gradients_are_those_of_xla(jax):
     names = ["convolution", "convolution strided", "convolution 1", "convolution 3", "convolution depthwise"]
     rng = np.random.default_rng(0)
     inputs = [sl.asarray(rng.normal(size=shape).astype(np.float32)) for name in names for shape in COMPOSED[name][1]]
@@ -149,9 +147,34 @@ def test_convolutions_and_their_gradients_are_those_of_xla(jax, monkeypatch):
         return sum(sl.sin(COMPOSED[name][0](x, w)).sum() for name, x, w in zip(names, xs[::2], xs[1::2]))
 
     gradient = sl.grad(loss, tuple(range(len(inputs))))
-    agree(sl.compile(gradient, backend="xla")(*inputs), gradient(*inputs), [f"{name}, by {arg}" for name in names for arg in "xw"])
-    assert len(calls) == 3 * len(names)  # forward, by weights and by inputs
-    assert [options["feature_group_count"] for options in calls].count(6) == 3
+    compiled = sl.compile(gradient, backend="xla")
+    agree(compiled(*inputs), gradient(*inputs), [f"{name}, by {arg}" for name in names for arg in "xw"])
+    text = program_of(compiled).lower().as_text()
+    assert text.count("stablehlo.convolution") == 3 * len(names)  # forward, by weights and by inputs
+    assert text.count("feature_group_count = 6") == 3
+
+
+def test_padding_is_part_of_a_convolution_and_of_its_gradients(jax):
+    """Nothing is padded before or cut off after it, and a stride that leaves a rest makes no results that are not read."""
+    rng = np.random.default_rng(0)
+    inputs = [sl.asarray(rng.normal(size=shape).astype(np.float32)) for shape in ((2, 2, 12, 11), (3, 2, 3, 3), (4, 3, 3, 3), (3, 4, 2, 2))]
+
+    def loss(x, first, second, third):
+        x = sl.conv2d(x, first, stride=2, padding=1).tanh()
+        return sl.conv2d(sl.conv2d(x, second, padding=(2, 1)).tanh(), third, stride=3).sin().sum()
+
+    gradient = sl.grad(loss, (0, 1, 2, 3))
+    compiled = sl.compile(gradient, backend="xla")
+    agree(compiled(*inputs), gradient(*inputs), ["by x", "by the first weights", "by the second", "by the third"])
+    text = program_of(compiled).lower().as_text()
+    assert "stablehlo.pad" not in text and "stablehlo.slice" not in text
+    assert text.count("stablehlo.convolution") == 3 + 2 * 3
+
+
+def program_of(compiled):
+    """The only program of a compiled function."""
+    (version,), = compiled._versions.values()
+    return version.executable.program
 
 
 def test_pooling_is_reductions_of_windows(jax, monkeypatch):

@@ -2,7 +2,7 @@
 
     python -m tests.xla_learning [WORD...]     those whose text contains one of the words; by default all: about ten minutes
 
-    python -m tests.xla_learning [WORD...]     those whose text contains one of the words; by default all: about ten minutes
+Results of a loss are its value, its gradient by the outputs, and the gradient of that one's
 squared norm; those of a layer are the derivatives, by its parameters, of the squared norm of its gradient by inputs. Optimizers take four
 steps.
 """

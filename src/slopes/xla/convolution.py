@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from ..graph.node import Node
 from ..ops.contract import Contract
+from ..ops.move import Pad, Slice
 from ..ops.window import Unwindow, Window
 
 Labels = tuple[int, ...]
+Widths = list[tuple[int, int]]
 Read = Callable[[Node], Any]
 
 
@@ -30,13 +32,21 @@ class Operand(NamedTuple):
     labels: Labels
 
 
+class Result(NamedTuple):
+    """The shape of a result, with a label for each of its axes."""
+
+    shape: tuple[int, ...]
+    labels: Labels
+
+
 def convolution(lax: Any, node: Node, read: Read) -> Any:
     """The value of a node as a convolution; None where it is none. `read` gives the values of nodes before it."""
     if node.dtype.kind != "f" or not node.size or not all(arg.size for arg in node.args):
         return None
     if node.op is Contract:
         return of_windows(lax, node, read)
-    return adding_windows(lax, node, read) if node.op is Unwindow and node.args[0].op is Contract else None
+    sums, crop = cropped(node) if node.op is Slice else (node, None)
+    return adding_windows(lax, sums, crop, read) if sums.op is Unwindow and sums.args[0].op is Contract else None
 
 
 def has_convolutions(nodes: Iterable[Node]) -> bool:
@@ -55,10 +65,43 @@ def of_windows(lax: Any, node: Node, read: Read) -> Any:
         if spatial:
             own, other = labels_of(node, i)
             kept = dict(zip(windows.params["axes"], (axis.kept for axis in spatial)))
-            x = Operand(read(windows.args[0]), tuple(kept.get(axis, label) for axis, label in enumerate(own[:windows.args[0].ndim])))
-            return convolve(lax, x, Operand(read(node.args[1 - i]), other), spatial, Operand(node, node.params["out_axes"]),
-                            window_strides=[axis.stride for axis in spatial], padding=[(0, 0)] * len(spatial))
+            source, widths = padded(windows)
+            x = Operand(read(source), tuple(kept.get(axis, label) for axis, label in enumerate(own[:source.ndim])))
+            sizes = {**dict(zip(node.params["out_axes"], node.shape)), **dict(zip(other, node.args[1 - i].shape))}
+            padding = [(low, needed(sizes, axis) - low - source.shape[n])
+                       for n, axis, (low, _) in zip(windows.params["axes"], spatial, widths)]
+            return convolve(lax, x, Operand(read(node.args[1 - i]), other), spatial, Result(node.shape, node.params["out_axes"]),
+                            window_strides=[axis.stride for axis in spatial], padding=padding)
     return None
+
+
+def needed(sizes: dict[int, int], axis: Spatial) -> int:
+    """How many elements of an axis are read, from the first to the last: a stride may leave a rest, which would make more results."""
+    return (sizes[axis.kept] - 1) * axis.stride + (sizes[axis.summed] - 1) * axis.dilation + 1
+
+
+def padded(windows: Node) -> tuple[Node, Widths]:
+    """What windows are of, without the zeros around it, and the widths of these on the windowed axes.
+
+    On CPUs, XLA takes up to four times as long for the same convolution of an array that was padded before.
+    """
+    x, axes = windows.args[0], windows.params["axes"]
+    if x.op is Pad and x.params["value"] == 0:
+        widths = x.params["widths"]
+        if all(axis in axes or width == (0, 0) for axis, width in enumerate(widths)):
+            return x.args[0], [widths[axis] for axis in axes]
+    return x, [(0, 0)] * len(axes)
+
+
+def cropped(node: Node) -> tuple[Node, Widths | None]:
+    """What a slice is of, and how much it cuts off at both ends of the windowed axes; the slice itself where it does anything else."""
+    sums, p = node.args[0], node.params
+    if sums.op is not Unwindow or any(step != 1 for step in p["step"]):
+        return node, None
+    widths = [(start, n - stop) for start, stop, n in zip(p["start"], p["stop"], sums.shape)]
+    if any(width != (0, 0) and axis not in sums.params["axes"] for axis, width in enumerate(widths)):
+        return node, None
+    return sums, [widths[axis] for axis in sums.params["axes"]]
 
 
 def labels_of(node: Node, i: int) -> tuple[Labels, Labels]:
@@ -86,10 +129,11 @@ def is_separate(label: int, one: Collection[int], other: Collection[int]) -> boo
     return label in one and label not in other
 
 
-def adding_windows(lax: Any, node: Node, read: Read) -> Any:
+def adding_windows(lax: Any, node: Node, crop: Widths | None, read: Read) -> Any:
     """Overlapping windows of a product added up, the gradient by inputs: x[i] = sum over j stride + k dilation = i of g[j] w[k].
 
-    It is the convolution of g, with stride - 1 zeros between its elements, and the weights backwards.
+    It is the convolution of g, with stride - 1 zeros between its elements, and the weights backwards. What `crop` cuts off at both ends
+    of the windowed axes, as the gradient of padding does, is not computed.
     """
     product, p = node.args[0], node.params
     out = product.params["out_axes"]
@@ -102,15 +146,20 @@ def adding_windows(lax: Any, node: Node, read: Read) -> Any:
             reach = [d * (k - 1) for d, k in zip(p["dilation"], p["size"])]
             counts = [product.shape[axis] for axis in p["axes"]]
             rest = [length - (n - 1) * s - 1 for length, n, s in zip(p["lengths"], counts, p["stride"])]  # behind the last window's start
-            return convolve(lax, Operand(read(product.args[i]), own), Operand(back, other), spatial, Operand(node, out[:node.ndim]),
-                            window_strides=[1] * len(spatial), padding=list(zip(reach, rest)), lhs_dilation=p["stride"])
+            cuts = crop or [(0, 0)] * len(spatial)
+            sizes = list(node.shape)
+            for axis, (before, after) in zip(p["axes"], cuts):
+                sizes[axis] -= before + after
+            padding = [(low - before, high - after) for low, high, (before, after) in zip(reach, rest, cuts)]
+            return convolve(lax, Operand(read(product.args[i]), own), Operand(back, other), spatial, Result(tuple(sizes), out[:node.ndim]),
+                            window_strides=[1] * len(spatial), padding=padding, lhs_dilation=p["stride"])
     return None
 
 
-def convolve(lax: Any, x: Operand, w: Operand, spatial: Sequence[Spatial], result: Operand, **options: Any) -> Any:
+def convolve(lax: Any, x: Operand, w: Operand, spatial: Sequence[Spatial], result: Result, **options: Any) -> Any:
     """The convolution of x, which has the labels that are kept, and w, which has those that are summed, in XLA's order of axes."""
     kept, summed = [axis.kept for axis in spatial], [axis.summed for axis in spatial]
-    sizes = {**dict(zip(w.labels, w.array.shape)), **dict(zip(result.labels, result.array.shape))}
+    sizes = {**dict(zip(w.labels, w.array.shape)), **dict(zip(result.labels, result.shape))}
     plain = [label for label in x.labels if label not in kept]
     batch = [label for label in plain if label not in w.labels]
     groups = [label for label in plain if label in w.labels and label in result.labels]
@@ -128,6 +177,5 @@ def convolve(lax: Any, x: Operand, w: Operand, spatial: Sequence[Spatial], resul
     y = lax.conv_general_dilated(joined(x, batch, groups + features, kept), joined(w, groups + outputs, features, summed),
                                  rhs_dilation=[axis.dilation for axis in spatial],
                                  feature_group_count=prod(sizes[label] for label in groups), **options)
-    y = y[(slice(None), slice(None), *(slice(sizes[label]) for label in kept))]  # a stride may leave room for more
     order = [*batch, *groups, *outputs, *kept]
     return y.reshape([sizes[label] for label in order]).transpose([order.index(label) for label in result.labels])
