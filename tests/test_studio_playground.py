@@ -16,6 +16,7 @@ pytest.importorskip("websockets")
 from studio_programs import lines_of, run_program, train
 
 import slopes as sl
+from slopes import nn, optim
 from slopes.errors import ArgumentError, DataError
 from slopes.files.tensorfile import loads_safetensors
 from slopes.studio.engine import Context
@@ -40,7 +41,15 @@ from slopes.studio.playground.messages import (
 from slopes.studio.playground.points import make_points
 from slopes.studio.playground.presets import PRESETS
 from slopes.studio.playground.record import compact, copy_record
-from slopes.studio.playground.settings import CLASSIFICATION, REGRESSION, LayerSettings, Settings, count_parameters
+from slopes.studio.playground.settings import (
+    CLASSIFICATION,
+    NOT_OFFERED,
+    OPTIMIZERS,
+    REGRESSION,
+    LayerSettings,
+    Settings,
+    count_parameters,
+)
 from slopes.studio.playground.table import read_table
 from slopes.train.history import Epoch, History
 
@@ -99,6 +108,14 @@ def test_undo_and_branches_leave_what_never_happened():
     assert experiment.last == 35 and weights(experiment) == weights(plain)
     with pytest.raises(ArgumentError, match="no such weight"):
         experiment.change(Event(35, 1.0, 0, 9, 0))
+
+
+def test_every_optimizer_that_trains_a_whole_network_is_offered():
+    rules = {name for name in optim.__all__ if isinstance(kind := getattr(optim, name), type) and issubclass(kind, optim.Optimizer)}
+    offered = {type(part.make(0.01)).__name__ for part in OPTIMIZERS.values()}
+    assert offered | set(NOT_OFFERED) == rules - {"Optimizer"} and not offered & set(NOT_OFFERED)
+    with pytest.raises(ArgumentError, match="is no matrix"):
+        optim.Muon(nn.Linear(2, 2).parameters())
 
 
 def test_checkpoints_stay_few_and_cover_the_past_evenly(monkeypatch):
