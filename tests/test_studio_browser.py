@@ -204,6 +204,7 @@ def test_a_link_restores_the_view_too(open_page):
         expect(other.page.get_by_role("checkbox", name=name)).to_be_checked()
     expect(other.page.get_by_label("Speed")).to_have_value("300")
     expect(other.page.locator(".unit-editor h3")).to_have_text("layer 1, unit 2")
+    assert other.page.locator('[data-weight="0"]').evaluate("input => input.scrollWidth <= input.clientWidth")  # all digits are seen
     expect(other.page.locator('[data-weight="0"]')).to_have_value(page.locator('[data-weight="0"]').input_value())
     bad = open_page(SMALL + "&unit=7.9&view=nothing&speed=12")
     bad.wait_for_step(0)

@@ -276,7 +276,7 @@ class PlaygroundPage {
       state.steps_per_second && ["fastest", `${significant(state.steps_per_second / perEpoch)} epochs/s`]].filter(Boolean);
     fill(this.figures, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { "data-name": name }, value))));
     const text = JSON.stringify(state.remarks);
-    if (text !== this.remarkText) fill(this.remarks, state.remarks.map(({ sign, evidence, repair }) => h("p", { class: "remark" }, h("b", {}, sign), `: ${evidence}. ${repair}.`)));
+    if (text !== this.remarkText) fill(this.remarks, state.remarks.map(({ sign, evidence, repair }) => h("p", { class: "remark" }, h("b", {}, sign), `: ${evidence}. ${capitalized(repair)}.`)));
     this.remarkText = text;
     this.showWeights();
   }
@@ -420,6 +420,7 @@ class PlaygroundPage {
   }
 }
 
+const capitalized = (text) => text[0].toUpperCase() + text.slice(1);
 const significant = (value, digits = 3) => String(+Number(value).toPrecision(digits));
 const figure = (value) => (value === null ? "–" : value < 1e-3 && value > 0 ? value.toExponential(1) : value.toFixed(4));
 const percent = (value) => `${(100 * value).toFixed(1)} %`;
