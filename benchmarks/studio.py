@@ -1,17 +1,24 @@
 """The studio measured: `python -m benchmarks.studio` says how much of a training's speed is left while it is watched.
 
-Without a browser: steps a second of the playground beside those of a training without pictures, boundaries a second meanwhile, how long
-showing a past step takes, and memory over minutes of training. With --browser also the time from address to first picture, and redraws a
-second in chromium.
+Without a browser: steps a second of the playground beside those of a training without pictures, boundaries a second meanwhile, and how
+long showing a past step takes. In chromium, and then nothing else: --browser measures the time from address to first picture and redraws
+a second, --memory SECONDS the memory of server and page every 30 seconds of a training, --peer FOLDER epochs a second beside TensorFlow
+Playground.
+
+FOLDER holds a built TensorFlow Playground with its index.html: `git clone https://github.com/tensorflow/playground`, there
+`npm install` and `npm run build`, which writes the folder dist. Both pages train the same network on 250 points of the circle in batches
+of 10, with SGD at a rate of 0.03; TensorFlow Playground does an epoch in each frame of the browser, so at most 60 a second. Pages are
+opened in turn, five times each; the medians are compared.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import functools
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from slopes.studio.engine import Context
 from slopes.studio.playground.engine import Playground
@@ -71,43 +78,6 @@ def seek_times(playground: Playground, count: int = 40) -> list[float]:
     return times
 
 
-def memory(seconds: float) -> list[float]:
-    """MiB of the process after each fifth of a training that is played at 30 epochs a second."""
-    playground = Playground(Context())
-    playground.handle(Play(True, 30))
-    peaks = []
-    for _ in range(5):
-        run(playground, seconds / 5)
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    return peaks
-
-
-def in_browser(seconds: float) -> dict[str, float]:
-    """Seconds from the address to the first picture, and redraws a second, in chromium."""
-    import shutil
-
-    from playwright.sync_api import sync_playwright
-
-    from slopes.studio import Studio
-    with Studio() as studio, sync_playwright() as library:
-        browser = library.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page, started = browser.new_page(), time.perf_counter()
-        page.goto(studio.address + "#playground?layers=8.tanh,8.tanh&speed=0")
-        page.get_by_text("step 0 of 0").wait_for()
-        first = time.perf_counter() - started
-        page.locator("#do-play").click()
-        page.wait_for_timeout(3000)
-        redraws = page.evaluate("""(seconds) => new Promise((done) => {
-            const epoch = document.getElementById("epoch"), start = performance.now();
-            let count = 0;
-            const watch = new MutationObserver(() => count++);
-            watch.observe(epoch, { childList: true });
-            setTimeout(() => done((1000 * count) / (performance.now() - start)), 1000 * seconds);
-        })""", seconds)
-        browser.close()
-    return {"seconds from address to first picture": first, "redraws/s in chromium, 2-8-8-2": redraws}
-
-
 def report(name: str, measure: Callable[[], str]) -> None:
     """Print a line."""
     print(f"{name:14} {measure()}", flush=True)
@@ -123,19 +93,31 @@ def network_line(settings: Settings, seconds: float) -> str:
             f"(at most {1000 * max(times):.0f})")
 
 
+def in_browser(options: argparse.Namespace) -> None:
+    """Print what was asked for of chromium."""
+    from benchmarks import studio_browser
+    if options.memory:
+        studio_browser.follow_memory(options.memory, functools.partial(print, flush=True))
+    if options.browser:
+        figures = studio_browser.first_picture(options.seconds)
+        report("browser", lambda: ", ".join(f"{name}: {value:.2f}" for name, value in figures.items()))
+    if options.peer:
+        studio_browser.compare(options.peer, options.seconds, functools.partial(print, flush=True))
+
+
 def main() -> None:
     """Print all figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--memory", type=float, default=0.0, help="seconds of training over which memory is followed")
-    parser.add_argument("--browser", action="store_true", help="measure in chromium too")
+    parser.add_argument("--browser", action="store_true", help="the first picture, and redraws a second")
+    parser.add_argument("--peer", type=Path, help="a folder with a built TensorFlow Playground, to be compared")
     options = parser.parse_args()
+    if options.memory or options.browser or options.peer:
+        in_browser(options)
+        return
     for name, settings in NETWORKS.items():
         report(name, lambda settings=settings: network_line(settings, options.seconds))  # type: ignore[misc]
-    if options.memory:
-        report("memory", lambda: f"{', '.join(f'{peak:.0f}' for peak in memory(options.memory))} MiB after each fifth of the time")
-    if options.browser:
-        report("browser", lambda: ", ".join(f"{name}: {value:.2f}" for name, value in in_browser(options.seconds).items()))
 
 
 if __name__ == "__main__":

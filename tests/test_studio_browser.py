@@ -189,6 +189,29 @@ def test_settings_weights_and_points_are_changed_by_hand(open_page):
     expect(page).not_to_have_url(before)
 
 
+def test_a_link_restores_the_view_too(open_page):
+    opened = open_page(SMALL)
+    page = opened.page
+    opened.wait_for_step(0)
+    for name in ("discrete", "test points", "log scale", "gradients"):
+        page.get_by_role("checkbox", name=name).check()
+    page.get_by_label("Speed").select_option("300")
+    page.get_by_role("button", name="layer 1, unit 2").click()
+    expect(page).to_have_url(re.compile(r"speed=300&unit=1\.2&view=discrete%2Ctest%2Clog%2Cgradients$"))
+    other = open_page(page.url.partition("/")[2].partition("/")[2].partition("/")[2])
+    other.wait_for_step(0)
+    for name in ("discrete", "test points", "log scale", "gradients"):
+        expect(other.page.get_by_role("checkbox", name=name)).to_be_checked()
+    expect(other.page.get_by_label("Speed")).to_have_value("300")
+    expect(other.page.locator(".unit-editor h3")).to_have_text("layer 1, unit 2")
+    assert other.page.locator('[data-weight="0"]').evaluate("input => input.scrollWidth <= input.clientWidth")  # all digits are seen
+    expect(other.page.locator('[data-weight="0"]')).to_have_value(page.locator('[data-weight="0"]').input_value())
+    bad = open_page(SMALL + "&unit=7.9&view=nothing&speed=12")
+    bad.wait_for_step(0)
+    expect(bad.page.get_by_label("Speed")).to_have_value("30")
+    expect(bad.page.locator(".unit-editor")).to_be_hidden()
+
+
 def test_nothing_stands_in_anyones_way(open_page):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     for width in (360, 1280):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,12 +16,13 @@ pytest.importorskip("websockets")
 from studio_programs import lines_of, run_program, train
 
 import slopes as sl
+from slopes import nn, optim
 from slopes.errors import ArgumentError, DataError
 from slopes.files.tensorfile import loads_safetensors
 from slopes.studio.engine import Context
 from slopes.studio.messages import Attached, parse
 from slopes.studio.playground.engine import Playground
-from slopes.studio.playground.experiment import MEMORY, Event, Experiment
+from slopes.studio.playground.experiment import Event, Experiment
 from slopes.studio.playground.inspector import Inspector
 from slopes.studio.playground.messages import (
     MESSAGES,
@@ -38,8 +40,18 @@ from slopes.studio.playground.messages import (
 )
 from slopes.studio.playground.points import make_points
 from slopes.studio.playground.presets import PRESETS
-from slopes.studio.playground.settings import CLASSIFICATION, REGRESSION, LayerSettings, Settings, count_parameters
+from slopes.studio.playground.record import compact, copy_record
+from slopes.studio.playground.settings import (
+    CLASSIFICATION,
+    NOT_OFFERED,
+    OPTIMIZERS,
+    REGRESSION,
+    LayerSettings,
+    Settings,
+    count_parameters,
+)
 from slopes.studio.playground.table import read_table
+from slopes.train.history import Epoch, History
 
 SMALL = Settings(count=60, batch=10, layers=(LayerSettings(3, "tanh", True, 0.1),), schedule="cosine", epochs=200, penalty="L2")
 
@@ -98,17 +110,55 @@ def test_undo_and_branches_leave_what_never_happened():
         experiment.change(Event(35, 1.0, 0, 9, 0))
 
 
-def test_checkpoints_stay_in_memory(monkeypatch):
+def test_every_optimizer_that_trains_a_whole_network_is_offered():
+    rules = {name for name in optim.__all__ if isinstance(kind := getattr(optim, name), type) and issubclass(kind, optim.Optimizer)}
+    offered = {type(part.make(0.01)).__name__ for part in OPTIMIZERS.values()}
+    assert offered | set(NOT_OFFERED) == rules - {"Optimizer"} and not offered & set(NOT_OFFERED)
+    with pytest.raises(ArgumentError, match="is no matrix"):
+        optim.Muon(nn.Linear(2, 2).parameters())
+
+
+def test_checkpoints_stay_few_and_cover_the_past_evenly(monkeypatch):
     experiment = Experiment(SMALL)
-    monkeypatch.setattr("slopes.studio.playground.experiment.MEMORY", 40 * experiment.checkpoints[0].size)
     monkeypatch.setattr("slopes.studio.playground.experiment.FEWEST_STEPS", 1)
-    for _ in range(120):
-        experiment.advance(0.001, 1)
-    assert len(experiment.checkpoints) <= 41 and experiment.checkpoints[0].step == 0 and MEMORY > 1 << 20
+    for name, limit in (("MOST_CHECKPOINTS", 16), ("MEMORY", 10 * experiment.checkpoints[0].size)):
+        monkeypatch.setattr(f"slopes.studio.playground.experiment.{name}", limit)
+        for _ in range(90):
+            experiment.advance(0.001, 1)
+        steps = [point.step for point in experiment.checkpoints]
+        most = min(16, limit)
+        assert len(steps) <= most + 1 and steps[0] == 0 and 2 * experiment.spacing * most > 90
+        assert max(after - before for before, after in pairwise([*steps, experiment.last])) <= 2 * experiment.spacing
     late = weights(experiment)
     experiment.seek(77)
-    experiment.seek(120)
+    experiment.seek(180)
     assert weights(experiment) == late
+    layouts = [point.state.layout for point in experiment.checkpoints]
+    assert len(set(map(id, layouts))) == len(set(layouts))  # names and shapes are held once
+
+
+def test_a_record_in_little_memory_is_the_one_that_a_list_holds():
+    kept, plain = History(), History()
+    compact(kept)
+    for i in range(5):
+        for history in (kept, plain):
+            history.losses.extend([0.5 / (1 + i)] * 3)
+            history.epochs.append(Epoch(i, 0.1 * i, {"accuracy": i / 7}, {"loss": 0.3 * i, "accuracy": i / 9}, 10, 3, 0.01))
+    copied = copy_record(kept)
+    assert list(kept.epochs) == plain.epochs and kept.epochs[1:4:2] == plain.epochs[1:4:2] and kept.epochs[-1] == plain.epochs[-1]
+    with pytest.raises(IndexError):
+        kept.epochs[5]
+    state = kept.named_state()
+    assert all(np.array_equal(value, state[name]) for name, value in plain.named_state().items())
+    kept.truncate(7)
+    assert list(kept.losses) == plain.losses[:7] and kept.steps == 7
+    del kept.epochs[2:]
+    kept.epochs[1] = plain.epochs[1]
+    assert list(kept.epochs) == plain.epochs[:2]
+    kept.load_named_state(state)
+    assert list(kept.losses) == plain.losses and list(kept.epochs) == plain.epochs
+    kept.epochs[:] = []
+    assert not kept.epochs and list(copied.epochs) == plain.epochs and list(copied.losses) == plain.losses
 
 
 def test_programs_print_the_very_losses():

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import gc
 import http.client
 import importlib
 import json
 import sys
+import threading
 import time
+import weakref
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,6 +34,7 @@ from slopes.studio.app import MOST_BAD
 from slopes.studio.engine import Context, Frame
 from slopes.studio.messages import Attached, Message, Upload, flag
 from slopes.studio.pages import PAGES, Page
+from slopes.studio.playground.engine import Playground
 from slopes.studio.session import Session
 from slopes.studio.sessions import Sessions
 
@@ -218,15 +223,69 @@ def test_frames_are_dropped_when_the_page_is_slow():
     assert not session.thread.is_alive()
 
 
-def test_sessions_that_nobody_shows_are_forgotten():
-    page, sessions = Page("toy", "Toy", Toy, ()), Sessions(2)
+def wait_until(condition, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert condition()
+
+
+def test_sessions_that_nobody_shows_end_by_themselves(monkeypatch):
+    page, sessions, engines = Page("toy", "Toy", Toy, ()), Sessions(2), []
+    monkeypatch.setattr("slopes.studio.session.IDLE_SECONDS", 0.01)
+    page = dataclasses.replace(page, make=lambda context: engines.append(Toy(context)) or engines[-1])
     first, session, _ = sessions.open(page, "", Context())
+    assert sessions.open(page, first, Context()) == (first, session, True)
+    wait_until(lambda: engines)
     session.last_used -= 10_000
-    sessions.open(page, "", Context())
-    assert sessions.find(first) == (None, None)
-    assert sessions.open(page, "unknown", Context())[2] is False
+    wait_until(lambda: not session.thread.is_alive())
+    assert engines[0].closed and not session.keep()
+    assert sessions.open(page, first, Context())[2] is False
+    assert sessions.find(first) == (None, None) and len(sessions.opened) == 1
     sessions.close()
-    assert not session.thread.is_alive() and not sessions.opened
+    assert not sessions.opened
+
+
+def test_a_browser_that_closes_while_it_compiles_or_trains_finds_its_session_again(monkeypatch):
+    """Without a page the session rests; it is resumed where it was, or ends with its thread and its network."""
+    monkeypatch.setattr("slopes.studio.session.IDLE_SECONDS", 0.01)
+    engines, page, started = [], PAGES["playground"], threading.Event()
+
+    class Observed(Playground):
+        def train(self, seconds: float) -> None:
+            started.set()
+            super().train(seconds)
+
+    def make(context: Context) -> Playground:
+        engine = Observed(context)
+        engines.append(weakref.ref(engine))
+        return engine
+
+    monkeypatch.setitem(PAGES, "playground", dataclasses.replace(page, make=make))
+    with Studio() as studio:
+        with open_toy(studio, page="playground") as socket:
+            name = wait_for(socket, "session")["id"]
+            socket.send('{"kind":"play","on":true}')
+            assert started.wait(60)  # the first steps are being compiled
+        session = studio.sessions.find(name)[0]
+        experiment = engines[0]().experiment
+        wait_until(lambda: session.post is None and experiment.last)
+        time.sleep(0.1)
+        rested = experiment.last  # it has done what was being compiled, and nothing since
+        time.sleep(0.1)
+        assert experiment.last == rested
+        with open_toy(studio, name, page="playground") as socket:
+            assert wait_for(socket, "session")["resumed"] is True
+            catalogue = wait_for(socket, "catalogue")
+            assert catalogue["resumed"] is True and catalogue["last"] >= rested
+            while wait_for(socket, "state")["step"] <= rested:  # it goes on, and is left in the midst of it
+                socket.send('{"kind":"shown"}')
+        experiment = None
+        wait_until(lambda: session.post is None)
+        session.last_used -= 10_000
+        wait_until(lambda: not session.thread.is_alive())
+        gc.collect()
+        assert engines[0]() is None
 
 
 def test_ports_and_hosts_that_cannot_be_used_say_so(studio):

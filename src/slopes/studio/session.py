@@ -19,6 +19,7 @@ IDLE_SECONDS = 0.25
 MOST_WAITING = 256  # messages that were not handled yet
 IN_FLIGHT = 2  # frames that the page has not acknowledged
 JOIN_SECONDS = 10.0
+FORGOTTEN_SECONDS = 900.0  # a session without a page is kept this long
 
 Post = Callable[[Frame | dict[str, Any] | None], None]  # sends to the page, from any thread; None: another page has taken over
 
@@ -28,8 +29,8 @@ log = logging.getLogger(__name__)
 class Session:
     """An engine and its thread. `attach` connects a page to it, `put` hands over a message, `acknowledge` says that a frame was shown.
 
-    Without a page the engine rests. Errors of slopes go to the page; after any other, which is logged, the engine rests until the
-    next message.
+    Without a page the engine rests, and after a quarter of an hour the session ends. Errors of slopes go to the page; after any other,
+    which is logged, the engine rests until the next message.
     """
 
     def __init__(self, make: Callable[[], Engine], name: str) -> None:
@@ -54,10 +55,16 @@ class Session:
             before(None)
         self.put(Attached(resumed))
 
+    def keep(self) -> bool:
+        """Whether it goes on; if so, for another quarter of an hour without a page."""
+        with self.lock:
+            self.last_used = time.monotonic()
+            return not self.closed.is_set()
+
     def detach(self, post: Post) -> None:
         """The page is gone, unless another one has taken over."""
         with self.lock:
-            if self.post is post:
+            if self.post == post:  # bound methods are equal, not identical
                 self.post, self.last_used = None, time.monotonic()
 
     def put(self, message: Message) -> bool:
@@ -103,7 +110,7 @@ class Session:
     def serve(self, engine: Engine) -> None:
         """The loop of the thread."""
         more, due = False, 0.0
-        while not self.closed.is_set():
+        while not self.ends():
             message = self.next_message(0.0 if more else IDLE_SECONDS)
             while message is not None and not self.closed.is_set():
                 self.attempt(self.reply, engine, message)
@@ -114,6 +121,13 @@ class Session:
             if attached and now >= due and self.unacknowledged < IN_FLIGHT:
                 due = now + FRAME_SECONDS
                 self.attempt(self.send_frame, engine)
+
+    def ends(self) -> bool:
+        """Whether it is closed, or is now, as no page has come back for long."""
+        with self.lock:
+            if self.post is None and time.monotonic() - self.last_used > FORGOTTEN_SECONDS:
+                self.closed.set()
+            return self.closed.is_set()
 
     def next_message(self, seconds: float) -> Message | None:
         """The next message, waiting this long for it."""

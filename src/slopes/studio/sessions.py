@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 
 from .engine import Context
 from .pages import Page
 from .session import Session
-
-FORGOTTEN_SECONDS = 900.0  # a session without a page is kept this long
 
 
 @dataclass
@@ -22,7 +19,7 @@ class Opened:
 
 
 class Sessions:
-    """At most `most` sessions; those that no page shows are closed after a quarter of an hour, or when there is no room."""
+    """At most `most` sessions; those that no page shows end after a quarter of an hour, or are closed when there is no room."""
 
     def __init__(self, most: int = 32) -> None:
         self.most = most
@@ -32,7 +29,7 @@ class Sessions:
         """(name, session, whether it was there before); no session when all are in use."""
         self.forget()
         known = self.opened.get(name)
-        if known is not None and known.page.name == page.name and not known.session.closed.is_set():
+        if known is not None and known.page.name == page.name and known.session.keep():
             return name, known.session, True
         if len(self.opened) >= self.most and not self.make_room():
             return "", None, False
@@ -46,12 +43,10 @@ class Sessions:
         return (None, None) if known is None else (known.session, known.page)
 
     def forget(self) -> None:
-        """Close what nobody has used for long."""
-        now = time.monotonic()
+        """Drop the sessions that have ended."""
         for name, opened in list(self.opened.items()):
-            session = opened.session
-            if session.closed.is_set() or (session.post is None and now - session.last_used > FORGOTTEN_SECONDS):
-                self.remove(name)
+            if opened.session.closed.is_set():
+                del self.opened[name]
 
     def make_room(self) -> bool:
         """Close the session that no page has shown for the longest time; whether there was one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,10 +21,11 @@ from .experiment import Event, Experiment
 from .inspector import Inspector, weights_of
 from .messages import Advance, Branch, Change, Configure, Edit, Play, Read, Seek, Show, TakeHome, Undo
 from .program import program
+from .record import Epochs
 from .settings import LONGEST_TRAINING, Settings, count_parameters, widths, work_per_epoch
 from .table import read_table
 
-ADVICE_SECONDS = 0.5  # between two looks at the curves
+ADVICE_SECONDS, ADVICE_PAUSE = 0.5, 50  # between two looks at the curves: seconds, and times as long as the last look took
 MOST_CURVE = 600  # points of a curve that are sent
 LONGEST_DEBT = 0.25  # seconds of steps that are made up for after a pause
 
@@ -242,9 +243,10 @@ class Playground:
         """The remarks of sl.train.advice on the curves, looked at now and then."""
         now = time.monotonic()
         if now >= self.next_advice or not self.playing:
-            self.next_advice = now + ADVICE_SECONDS
             result = self.experiment.training.result
             self.remarks = [dataclasses.asdict(remark) for remark in advice(run_until_now(result, self.experiment.history))]
+            done = time.monotonic()
+            self.next_advice = done + max(ADVICE_SECONDS, ADVICE_PAUSE * (done - now))
         return self.remarks
 
     def network_header(self) -> dict[str, Any]:
@@ -265,16 +267,13 @@ class Playground:
 
     def curve_arrays(self) -> dict[str, np.ndarray]:
         """Losses after epochs: all of a short run, every 2nd, 4th, ... of a long one, and the last."""
-        epochs = self.experiment.history.epochs
-        stride = 1
-        while len(epochs) / stride > MOST_CURVE:
+        epochs = cast(Epochs, self.experiment.history.epochs)
+        count, stride = len(epochs), 1
+        while count / stride > MOST_CURVE:
             stride *= 2
-        shown = epochs[::stride]
-        if epochs and shown[-1] is not epochs[-1]:
-            shown = [*shown, epochs[-1]]
-        steps = np.array([(epoch.epoch + 1) * self.experiment.steps_per_epoch for epoch in shown], np.int32)
-        return {"curve_steps": steps, "curve_loss": np.array([epoch.loss for epoch in shown], np.float32),
-                "curve_test": np.array([epoch.validation["loss"] for epoch in shown], np.float32)}
+        shown = np.unique([*range(0, count, stride), *range(max(0, count - 1), count)]).astype(np.int32)
+        loss, test = (np.array(epochs.column(name), np.float32)[shown] for name in ("loss", "validation.loss"))
+        return {"curve_steps": (shown + 1) * np.int32(self.experiment.steps_per_epoch), "curve_loss": loss, "curve_test": test}
 
 
 def event_of(change: Change) -> Event:

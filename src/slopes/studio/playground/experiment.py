@@ -20,10 +20,12 @@ from ...train.spec import Penalty
 from ...train.state import collect_state
 from ...train.training import Training
 from .inspector import linear_layers, weights_of
+from .packing import Layout, PackedState, pack, unpack
 from .points import make_points
+from .record import compact, copy_record
 from .settings import LONGEST_TRAINING, Settings, build_network, build_optimizer, build_schedule, training_epochs
 
-MEMORY = 64 << 20  # bytes of checkpoints
+MEMORY, MOST_CHECKPOINTS = 64 << 20, 512  # bytes and number of checkpoints
 MOST_STEPS = 128  # at once
 FEWEST_STEPS, LONGEST_REPLAY = 64, 0.05  # between two checkpoints: so many steps, fewer where they would take longer to do again
 FIRST_STEPS = 8  # of the first slice, when nobody knows how long a step takes
@@ -52,13 +54,13 @@ class Checkpoint:
     step: int
     events: int
     epochs: int
-    state: dict[str, np.ndarray]
+    state: PackedState
     kept: bool
 
     @property
     def size(self) -> int:
         """Bytes."""
-        return sum(array.nbytes + 100 for array in self.state.values())
+        return self.state.size
 
 
 class Experiment:
@@ -77,6 +79,7 @@ class Experiment:
         training, test = self.points.training, self.points.test
         self.steps_per_epoch = -(-len(training) // min(settings.batch, len(training)))
         self.training = self.make_training(training, test)
+        compact(self.training.history)
         self.layers: list[Linear] = linear_layers(self.net)
         if settings.initial != 1:
             for tensor in weights_of(self.layers):
@@ -84,6 +87,8 @@ class Experiment:
         self.events: list[Event] = []
         self.future: History | None = None  # the whole history, while an earlier step is shown
         self.checkpoints: list[Checkpoint] = []
+        self.layouts: dict[Layout, Layout] = {}
+        self.spacing = 1  # times the shortest distance of two checkpoints: doubled when there are too many
         self.seconds_per_step = 0.0
         self.add_checkpoint(kept=True)
 
@@ -134,7 +139,7 @@ class Experiment:
             measured = (time.perf_counter() - started) / steps
             self.seconds_per_step = measured if not self.seconds_per_step else 0.7 * self.seconds_per_step + 0.3 * measured
         since = self.step - self.checkpoints[-1].step
-        if since >= FEWEST_STEPS or since * self.seconds_per_step >= LONGEST_REPLAY:
+        if since >= FEWEST_STEPS * self.spacing or since * self.seconds_per_step >= LONGEST_REPLAY * self.spacing:
             self.add_checkpoint()
         return steps
 
@@ -151,10 +156,17 @@ class Experiment:
     def add_checkpoint(self, kept: bool = False) -> None:
         """Remember the state, as it is now."""
         groups = {name: group for name, group in self.training.state_groups().items() if name != "history"}
-        state = collect_state(self.training.tensors, groups)
+        state = pack(collect_state(self.training.tensors, groups), self.layouts)
         self.checkpoints.append(Checkpoint(self.step, len(self.events), len(self.training.history.epochs), state, kept))
-        if len(self.checkpoints) * self.checkpoints[-1].size > MEMORY:
+        self.thin_out()
+
+    def thin_out(self) -> None:
+        """Drop every second checkpoint when there are too many, and leave twice the distance from now on: all of the past is then
+        covered evenly."""
+        most = max(2, min(MOST_CHECKPOINTS, MEMORY // max(1, self.checkpoints[-1].size)))
+        if sum(not point.kept for point in self.checkpoints) > most:
             self.checkpoints = thinned(self.checkpoints)
+            self.spacing *= 2
 
     def seek(self, step: int) -> None:
         """Show a step that was done: from the last checkpoint before it, the steps in between are done again."""
@@ -164,7 +176,7 @@ class Experiment:
 
     def go(self, step: int, events: int) -> None:
         """Show a step, after the first `events` events."""
-        whole = self.history if self.future is not None else copy_of(self.training.history)
+        whole = self.history if self.future is not None else copy_record(self.training.history)
         start = next(point for point in reversed(self.checkpoints) if point.step <= step and point.events <= events)
         self.restore(start, whole)
         if start.step < step:
@@ -175,7 +187,7 @@ class Experiment:
         """Put a checkpoint back, with the part of the history that led to it."""
         past = History(whole.losses[: start.step], whole.epochs[: start.epochs], whole.seconds, whole.compile_seconds)
         history = {f"history.{name}": np.array(value) for name, value in past.named_state().items()}
-        self.training.load_named_state({**start.state, **history})
+        self.training.load_named_state({**unpack(start.state), **history})
 
     def branch(self) -> None:
         """Forget all that came after the step that is shown."""
@@ -240,12 +252,8 @@ def build_penalty(settings: Settings) -> Penalty | None:
     return (lambda net: strength * l2_penalty(net)) if settings.penalty == "L2" else None
 
 
-def copy_of(history: History) -> History:
-    """A history with lists of its own."""
-    return History(list(history.losses), list(history.epochs), history.seconds, history.compile_seconds)
-
-
 def thinned(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """Every second checkpoint, and all that must be kept."""
-    return [point for i, point in enumerate(checkpoints) if point.kept or i % 2 == 0 or i == len(checkpoints) - 1]
-
+    """Every second one of the checkpoints that may be dropped, the last one, and all that must be kept."""
+    free = [point for point in checkpoints if not point.kept]
+    dropped = {id(point) for point in free[:-1][::2]}
+    return [point for point in checkpoints if id(point) not in dropped]

@@ -55,6 +55,10 @@ OPTIMIZERS = {
     "AdamW": rule("AdamW"), "NAdam": rule("NAdam"), "RAdam": rule("RAdam"), "Adamax": rule("Adamax"), "Adagrad": rule("Adagrad"),
     "Adadelta": rule("Adadelta"), "RMSprop": rule("RMSprop"), "Rprop": rule("Rprop"), "Lion": rule("Lion"), "Adafactor": rule("Adafactor")}
 
+NOT_OFFERED = {  # optimizers that one setting of the rate does not describe, and why
+    "Muon": "it takes matrices only: the biases would need another optimizer, with a rate of its own",
+    "Combined": "it is made of several optimizers"}
+
 
 def curve(name: str, make: Callable[[int], ScheduleFunction], arguments: str) -> Part:
     """A schedule of optim.schedules for a number of steps; {n} in its text is that number, {n//10} a tenth of it."""

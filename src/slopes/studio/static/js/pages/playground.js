@@ -5,13 +5,14 @@ import { MOST_LINES, NetworkView } from "../draw/network.js";
 import { copy, fill, h, save } from "../dom.js";
 import help from "../help/playground.js";
 import { tips } from "../tips.js";
-import { MOST_LINK_POINTS, changesOf, changesText, decode, encode } from "./parts/address.js";
+import { MOST_LINK_POINTS, changesOf, changesText, decode, encode, unitOf, unitText } from "./parts/address.js";
 import { Controls } from "./parts/controls.js";
 import { picture } from "./parts/picture.js";
 import { Plane } from "./parts/plane.js";
 
 const tip = tips("playground", help);
 const SPEEDS = [[1, "1 epoch/s"], [5, "5 epochs/s"], [30, "30 epochs/s"], [60, "60 epochs/s"], [300, "300 epochs/s"], [0, "fastest"]];
+const USUAL_SPEED = "30";
 const SLOW = 2e9; // operations of an epoch
 const LONGEST_FILE = 4 << 20;
 
@@ -24,6 +25,8 @@ class PlaygroundPage {
   constructor(root, connection, address) {
     Object.assign(this, { root, connection, address, network: null, state: null, seeking: false, selected: null, pointed: null, names: [] });
     this.options = { discrete: false, test: false, log: false, gradients: false };
+    this.switches = {}; // the checkbox of each option
+    this.linked = null; // the unit that a link selects, once its network is there
     connection.onframe = (frame) => this.receive(frame);
     this.keys = (event) => this.key(event);
     this.redraw = () => this.draw();
@@ -53,7 +56,7 @@ class PlaygroundPage {
     if (!this.controls) this.build();
     if (!this.address.state || (catalogue.resumed && this.isShown(catalogue))) {
       this.controls.show(catalogue.settings);
-      this.choosePreset(decode(this.address.state, catalogue.defaults).more.preset ?? "");
+      this.restoreView(decode(this.address.state, catalogue.defaults).more);
       this.setNetwork(catalogue, arrays);
     } else {
       this.restore(this.address.state);
@@ -70,24 +73,41 @@ class PlaygroundPage {
   restore(text) {
     if (!this.catalogue) return;
     const { settings, more } = decode(text, this.catalogue.defaults);
-    if (more.speed) this.speed.value = more.speed;
-    this.choosePreset(more.preset ?? "");
+    this.restoreView(more);
     this.controls.show(settings);
     this.configure({ changes: changesOf(more.changes), steps: +(more.at ?? 0) || 0 });
+  }
+
+  /** Preset, speed, switches and the selected unit, as the address has them. */
+  restoreView({ preset = "", speed = USUAL_SPEED, view = "", unit = "" }) {
+    this.choosePreset(preset);
+    this.speed.value = speed;
+    if (this.speed.selectedIndex < 0) this.speed.value = USUAL_SPEED;
+    const names = view.split(",");
+    for (const [name, box] of Object.entries(this.switches)) this.options[name] = box.checked = names.includes(name);
+    this.connection.send("show", { gradients: this.options.gradients });
+    this.linked = unit;
+  }
+
+  /** What the address holds of the view. */
+  viewState() {
+    const { options, selected, preset, speed } = this;
+    return { preset: preset.value, speed: speed.value === USUAL_SPEED ? "" : speed.value, unit: selected && selected.layer ? unitText(selected) : "",
+      view: Object.keys(options).filter((name) => options[name]).join(",") };
   }
 
   setNetwork(header, arrays) {
     this.network = header;
     this.points = arrays.points;
     this.cut = arrays.cut[0];
-    this.state = null;
-    this.select(null);
+    this.state = this.arrays = null;
     this.view.configure(header.widths, (unit) => this.nameOf(unit));
     const work = header.operations, lines = header.widths.slice(1).reduce((sum, width, i) => sum + width * header.widths[i], 0);
     fill(this.size, `${header.parameters.toLocaleString("en")} parameters, about ${significant(work / 1e6)} million operations an epoch`, work > SLOW ? ": slow on most machines" : "",
       lines > MOST_LINES ? `; the ${MOST_LINES.toLocaleString("en")} largest weights are drawn` : "");
     this.controls.setClasses(header.widths.at(-1), this.names);
-    this.keep();
+    this.select(unitOf(this.linked, header.widths));
+    this.linked = null;
   }
 
   setState(header, arrays) {
@@ -132,7 +152,7 @@ class PlaygroundPage {
   toolbar() {
     const button = (name, label, act, more = {}) => h("button", { type: "button", id: `do-${name}`, onclick: act, ...tip(name), ...more }, label);
     this.playButton = button("play", "Play", () => this.togglePlay(), { class: "primary" });
-    this.speed = h("select", { ...tip("speed"), onchange: () => this.state?.playing && this.sendPlay(true) }, SPEEDS.map(([value, label]) => h("option", { value, selected: value === 30 }, label)));
+    this.speed = h("select", { ...tip("speed"), onchange: () => this.changeSpeed() }, SPEEDS.map(([value, label]) => h("option", { value, selected: String(value) === USUAL_SPEED }, label)));
     this.epoch = h("output", { id: "epoch" }, "0");
     this.time = h("input", { type: "range", min: 0, max: 0, value: 0, step: 1, id: "time", "aria-label": "Step that is shown", ...tip("time"), oninput: () => this.seek(+this.time.value) });
     this.timeText = h("output", { id: "time-text", class: "quiet" });
@@ -171,11 +191,13 @@ class PlaygroundPage {
   }
 
   toggle(name, label, act, option = name) {
-    return h("label", { class: "inline", ...tip(name) }, h("input", { type: "checkbox", checked: this.options[option], onchange: (event) => {
+    this.switches[option] = h("input", { type: "checkbox", checked: this.options[option], onchange: (event) => {
       this.options[option] = event.target.checked;
       act();
+      this.keep();
       this.draw();
-    } }), label);
+    } });
+    return h("label", { class: "inline", ...tip(name) }, this.switches[option], label);
   }
 
   // Steering
@@ -188,7 +210,7 @@ class PlaygroundPage {
   /** Keep the settings in the address. */
   keep() {
     const { settings } = this.network;
-    this.address.setState(encode(settings, this.catalogue.defaults, { preset: this.preset.value, speed: this.speed.value === "30" ? "" : this.speed.value }));
+    this.address.setState(encode(settings, this.catalogue.defaults, this.viewState()));
   }
 
   usePreset() {
@@ -209,6 +231,11 @@ class PlaygroundPage {
 
   sendPlay(on) {
     this.connection.send("play", { on, speed: +this.speed.value });
+  }
+
+  changeSpeed() {
+    this.keep();
+    if (this.state?.playing) this.sendPlay(true);
   }
 
   togglePlay() {
@@ -250,7 +277,7 @@ class PlaygroundPage {
       state.steps_per_second && ["fastest", `${significant(state.steps_per_second / perEpoch)} epochs/s`]].filter(Boolean);
     fill(this.figures, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { "data-name": name }, value))));
     const text = JSON.stringify(state.remarks);
-    if (text !== this.remarkText) fill(this.remarks, state.remarks.map(({ sign, evidence, repair }) => h("p", { class: "remark" }, h("b", {}, sign), `: ${evidence}. ${repair}.`)));
+    if (text !== this.remarkText) fill(this.remarks, state.remarks.map(({ sign, evidence, repair }) => h("p", { class: "remark" }, h("b", {}, sign), `: ${evidence}. ${capitalized(repair)}.`)));
     this.remarkText = text;
     this.showWeights();
   }
@@ -286,6 +313,7 @@ class PlaygroundPage {
 
   select(unit, column = null) {
     this.selected = unit;
+    this.keep();
     this.units.hidden = !unit || unit.layer === 0;
     if (this.units.hidden) return this.draw();
     const { layer, index } = unit, from = this.network.widths[layer - 1];
@@ -379,7 +407,7 @@ class PlaygroundPage {
 
   async takeLink({ changes, steps }) {
     const { settings } = this.network;
-    const state = encode(settings, this.catalogue.defaults, { preset: this.preset.value, speed: this.speed.value === "30" ? "" : this.speed.value, changes: changesText(changes), at: steps || "" });
+    const state = encode(settings, this.catalogue.defaults, { ...this.viewState(), changes: changesText(changes), at: steps || "" });
     this.address.setState(state);
     const left = settings.points.length > MOST_LINK_POINTS ? `, without the points, as there are more than ${MOST_LINK_POINTS}` : "";
     this.address.notify((await copy(this.address.link())) ? `the link is in the clipboard${left}` : `the link is in the address bar${left}`);
@@ -393,6 +421,7 @@ class PlaygroundPage {
   }
 }
 
+const capitalized = (text) => text[0].toUpperCase() + text.slice(1);
 const significant = (value, digits = 3) => String(+Number(value).toPrecision(digits));
 const figure = (value) => (value === null ? "–" : value < 1e-3 && value > 0 ? value.toExponential(1) : value.toFixed(4));
 const percent = (value) => `${(100 * value).toFixed(1)} %`;

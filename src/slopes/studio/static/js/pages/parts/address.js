@@ -62,3 +62,10 @@ export const changesOf = (text) => (text ? text.split(",").map((part) => {
   const [step, layer, row, column, value] = part.split("_").map(Number);
   return { step, layer, row, column, value };
 }) : []);
+
+/** A unit as text, LAYER.INDEX from 1 on, and back: null where the network has no such unit. */
+export const unitText = ({ layer, index }) => `${layer}.${index + 1}`;
+export function unitOf(text, widths) {
+  const [layer, number] = (text ?? "").split(".").map(Number);
+  return layer >= 1 && number >= 1 && Number.isInteger(layer) && Number.isInteger(number) && number <= widths[layer] ? { layer, index: number - 1 } : null;
+}
