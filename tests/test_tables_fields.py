@@ -180,7 +180,8 @@ def test_bad_rows_are_the_same_errors_with_pyarrow_and_without(tmp_path, monkeyp
     monkeypatch.setattr(rows, "BLOCK_ROWS", 2)
     plain = b"1,2\n" * 40
     for bad, message in ((b"3\n", "line 42: 1 fields"), (b"3,4,5\n", "line 42: 3 fields"), (b'"3,4\n', "cannot be split into fields"),
-                         (b"3,\x00\n", "line 42: .*zero byte"), (b"3,\xff\n", "not text in utf-8"), (b'3,4"x"5\n\n6\n', "line 44: 1 fields")):
+                         (b"3,\x00\n", "line 42: .*zero byte"), (b"3,\xff\n", "not text in utf-8"),
+                         (b'3,4"x"5\n\n6\n', "line 44: 1 fields")):
         path.write_bytes(b"a,b\n" + plain + bad + plain)
         errors = []
         for splitter in (split_strings, lambda *block: None):
