@@ -16,6 +16,7 @@ from slopes.tables.numbers import parse_each
 from slopes.tables.rows import blocks_of, open_rows, read_records
 from slopes.tables.spelling import Spelling
 from slopes.tables.splitting import split_rows
+from slopes.tables.strings import StringColumn, read_strings, split_strings
 
 MISSING = frozenset(("", "NA", "-999"))
 FIELDS = ["", " ", "0", "-0", "+7", "12.5", "-1.25", ".5", "5.", "-.5", ".", "-", "+", "1e3", "1E-3", "-1.5e300", "1e999", "inf", "nan",
@@ -52,6 +53,21 @@ def test_every_decimal_is_the_nearest_float():
     assert parsed.mean() > 0.9 and values[parsed].tolist() == [float(field) for field, known in zip(fields, parsed) if known]
 
 
+def test_numbers_and_words_of_pyarrow_are_those_of_fields_one_by_one():
+    pytest.importorskip("pyarrow")
+    good = ["12.5", "-1.25", ".5", "5.", "1e3", "-1.5e300", "-0", "NA", "", "123456789", "-0.30000000000000004", "9007199254740993"]
+    for missing in (MISSING, frozenset(("", "NA"))):
+        for chosen in (good, FIELDS, *([field, "1.5", field, ""] for field in FIELDS)):
+            raw = "".join(f"{field};x\n" for field in chosen).encode()
+            column = StringColumn(read_strings(memoryview(raw), ";", 2, missing)[0], missing)
+            expected = ["" if field.strip() in missing else field.strip() for field in chosen]
+            values, wrong = column.numbers(Spelling())
+            numbers = parse_each(expected, Spelling())
+            assert np.array_equal(values, numbers[0], equal_nan=True) and wrong == numbers[1], chosen
+            assert np.array_equal(np.signbit(values), np.signbit(numbers[0])) and column.texts() == expected
+            assert (column.plain_numbers(Spelling()) is not None) or chosen is not good
+
+
 # Words
 
 
@@ -76,14 +92,23 @@ def test_strings_by_their_different_values():
 # Rows
 
 
+def rows_of(path, spelling: Spelling) -> list:
+    """Line and fields of each row of a file."""
+    with open_rows(path, spelling) as (_, blocks):
+        return [row for block in blocks for row in zip(block.lines, *(column.texts() for column in block.columns))]
+
+
 def both_ways(content: str, path, monkeypatch, text: int = 64, most: int = 3) -> tuple[list, list]:
-    """(lines and fields by NumPy as far as it goes, the same by the csv module)."""
+    """(lines and fields by pyarrow and NumPy as far as they go, the same by the csv module)."""
     path.write_bytes(content.encode())
     spelling = Spelling("utf-8", ",")
     monkeypatch.setattr(rows, "BLOCK_TEXT", text)
     monkeypatch.setattr(rows, "BLOCK_ROWS", most)
-    with open_rows(path, spelling) as (names, blocks):
-        fast = [row for block in blocks for row in zip(block.lines, *(column.texts() for column in block.columns))]
+    fast = rows_of(path, spelling)
+    with monkeypatch.context() as without_pyarrow:
+        without_pyarrow.setattr(rows, "split_strings", lambda *block: None)
+        assert rows_of(path, spelling) == fast
+    names = content[: content.index("\n")].split(",")
     records = read_records(io.StringIO(content, newline=""), path, spelling)
     next(records)
     slow = [row for block in blocks_of(records, len(names), path, spelling)
@@ -129,11 +154,42 @@ def test_most_files_are_split_by_numpy():
             PIECES[name].format(i=i) for i in range(8)), name
 
 
+def test_plain_rows_are_split_by_pyarrow():
+    pytest.importorskip("pyarrow")
+    raw = "".join(PIECES["windows"].format(i=i) for i in range(11)).encode()
+    columns, count, size = split_strings(raw, Spelling("utf-8", ","), 3, 4)
+    assert count == 8 and columns[2].texts() == [f"{i}.5" for i in range(8)] and raw[:size].count(b"\n") == 8
+    for name in ("line ends in quotes", "a quote in a field", "old line ends", "empty lines"):
+        assert split_strings("".join(PIECES[name].format(i=i) for i in range(11)).encode(), Spelling("utf-8", ","), 3, 4) is None, name
+    for other in (b"\xef\xbb\xbf" + raw, raw + b"1,2\n", raw + b"\0,1,2\n", b"1,2\n" + raw, b"1,2,3"):
+        assert split_strings(other, Spelling("utf-8", ","), 3, 1) is None
+    for spelling in (Spelling("utf-8", ",", decimal=","), Spelling("utf-8", ",", thousands="'")):
+        assert split_strings(raw, spelling, 3, 1) is None
+
+
 def test_an_error_after_many_rows_names_its_line(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a,b\n" + "1,2\n" * 5000 + "3\n")
     with open_rows(path, Spelling("utf-8", ",")) as (_, blocks), pytest.raises(DataError, match="line 5002: 1 fields instead of 2"):
         list(blocks)
+
+
+def test_bad_rows_are_the_same_errors_with_pyarrow_and_without(tmp_path, monkeypatch):
+    path = tmp_path / "t.csv"
+    monkeypatch.setattr(rows, "BLOCK_TEXT", 32)
+    monkeypatch.setattr(rows, "BLOCK_ROWS", 2)
+    plain = b"1,2\n" * 40
+    for bad, message in ((b"3\n", "line 42: 1 fields"), (b"3,4,5\n", "line 42: 3 fields"), (b'"3,4\n', "cannot be split into fields"),
+                         (b"3,\x00\n", "line 42: .*zero byte"), (b"3,\xff\n", "not text in utf-8"),
+                         (b'3,4"x"5\n\n6\n', "line 44: 1 fields")):
+        path.write_bytes(b"a,b\n" + plain + bad + plain)
+        errors = []
+        for splitter in (split_strings, lambda *block: None):
+            monkeypatch.setattr(rows, "split_strings", splitter)
+            with pytest.raises(DataError, match=message) as caught:
+                rows_of(path, Spelling("utf-8", ","))
+            errors.append(str(caught.value))
+        assert errors[0] == errors[1]
 
 
 # Predictions

@@ -23,6 +23,7 @@ from slopes.tables.encoders import (
 from slopes.tables.encoding import Encoding, Widths
 from slopes.tables.forward import Forward
 from slopes.tables.leaks import leaking_columns
+from slopes.tables.lookup import BinLookup, forward_of
 from slopes.tables.network import Architecture, TableNetwork
 from slopes.tables.schema import Column, Schema, Target
 from slopes.tables.scores import CLASS_SCORES, NUMBER_SCORES, calibration_error, r_squared
@@ -298,6 +299,19 @@ def test_compiled_outputs_are_those_without_compiling():
     many = forward(features, codes)
     few = np.concatenate([forward(features[i : i + 1000], codes[i : i + 1000]) for i in range(0, 5000, 1000)])
     assert many.shape == (5000, 3) and np.allclose(many, few, atol=1e-5) and net.training
+
+
+def test_bins_that_are_looked_up_add_what_they_add_as_features():
+    generator = np.random.default_rng(0)
+    for numbers, flags, sizes, edges in ((3, 1, (5,), [[-1.0, 0.0, 1e-6, 2.0], [0.5], [0.0, 0.5]]), (1, 0, (), [[-1.0, 1.0]]),
+                                         (2, 2, (), [[0.0], [1.0]])):
+        net = TableNetwork(Widths(numbers, flags, sizes), edges, 2, Architecture(bins=3, width=8, layers=2))
+        features = generator.normal(size=(5000, numbers + flags)).astype(np.float32)
+        features[:8, 0] = [-1, 0, 1e-6, 2, 5e-7, -9, 9, 0.5]
+        codes = generator.integers(0, 5, (5000, len(sizes)))
+        plain, looked_up = Forward(net)(features, codes), forward_of(net)
+        assert np.allclose(looked_up(features, codes), plain, atol=1e-5) and net.training
+        assert isinstance(looked_up.many, BinLookup) == any(len(column) > 1 for column in edges)
 
 
 def test_no_rows_have_no_outputs():

@@ -9,6 +9,7 @@ HIGH = np.uint64(0x8080808080808080)
 ONES = np.uint64(0x0101010101010101)
 FILL = np.array([(1 << 8 * (8 - i)) - 1 for i in range(9)], np.uint64)  # the bytes in front of the last i of a lane
 POWERS = np.array([float(10**i) for i in range(9)])
+MOST_UINT32 = 9  # digits of which every number is below 2^32
 MOST_DIGITS = 15  # a whole number of more is not always a float64
 BLANK, POINT, ZERO, MINUS = 0, ord("."), ord("0"), ord("-")
 
@@ -75,6 +76,7 @@ def eight_digits(loads: np.ndarray, end: np.ndarray, count: np.ndarray) -> tuple
 def write_digits(values: np.ndarray, width: int) -> np.ndarray:
     """The decimal digits of whole numbers below 10^width, (N, width) uint8 characters with zeros in front."""
     digits = np.empty((len(values), width), np.uint8)
+    values = values.astype(np.uint32 if width <= MOST_UINT32 else np.uint64)  # unsigned and short ones are divided faster
     for i in reversed(range(width)):
         tens = values // 10
         digits[:, i] = values - 10 * tens + ZERO

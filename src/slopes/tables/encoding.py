@@ -43,10 +43,16 @@ class Encoding:
     def __call__(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
         """(features (N, numbers + flags) float32, codes (N, embeddings) int64): numbers stand first."""
         pairs = [(encoder, columns[encoder.name]) for encoder in self.encoders]
-        parts = [*(by_values(encoder.encode_numbers, values) for encoder, values in pairs),
-                 *(by_values(encoder.encode_flags, values) for encoder, values in pairs)]
+        encoders = [*((encoder.encode_numbers, values) for encoder, values in pairs if encoder.numbers),
+                    *((encoder.encode_flags, values) for encoder, values in pairs if encoder.flags)]
         codes = np.concatenate([by_values(encoder.encode_codes, values) for encoder, values in pairs], axis=1)
-        return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind"), codes
+        features = np.empty((len(codes), self.widths.numbers + self.widths.flags), np.float32)
+        start = 0
+        for encode, values in encoders:
+            part = by_values(encode, values)
+            features[:, start : start + part.shape[1]] = part
+            start += part.shape[1]
+        return features, codes
 
     def unknown(self, columns: Columns) -> dict[str, int]:
         """How many rows have a category that no training row had, by column; columns without any are left out."""

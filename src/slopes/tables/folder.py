@@ -11,7 +11,7 @@ from ..errors import ArgumentError, DataError, SaveError, SlopesError
 from ..files.reading import refused
 from ..train.runs import AGAIN, RECORD, SavedRun, load_run, save_somewhere
 from .encoding import Encoding
-from .forward import Forward
+from .lookup import forward_of
 from .mistakes import mistakes
 from .model import TableModel, Variant
 from .network import Architecture, TableNetwork
@@ -96,11 +96,11 @@ def rebuild(saved: SavedRun, facts: Mapping[str, Any], names: Sequence[str]) -> 
     model = TableModel(schema, encoding, variants, [], float(facts["mean"]), float(facts["std"]), float(facts["margin"]))
     if len(facts["nets"]) != len(names):
         raise damaged(saved, "nets", f"{len(facts['nets'])} are described, but there are {len(names)}")
-    model.nets = [(index, Forward(network(saved, model, index, name))) for index, name in zip(facts["nets"], names)]
+    model.nets = [(index, forward_of(network(saved, model, index, name))) for index, name in zip(facts["nets"], names)]
     return model
 
 
-def network(saved: SavedRun, model: TableModel, index: int, name: str) -> nn.Module:
+def network(saved: SavedRun, model: TableModel, index: int, name: str) -> TableNetwork:
     """A network with its weights; it is first built without memory, so that nothing is allocated on a claim."""
     variant, weights = model.variants[index], saved.networks[name].weights
 

@@ -20,11 +20,13 @@ class Forward:
     """A network in eval mode: `forward(features, codes)` are its outputs, (N, outputs) float32, without derivatives.
 
     block, few: rows of the compiled program, whose last block is filled up with zeros; a part of a block is computed without it where
-    there are at most `few` rows altogether. Inputs are anything that slices give arrays of; those without columns are not passed on.
+    there are at most `few` rows altogether. many: a network of the same outputs that the program computes, where it is another.
+    Inputs are anything that slices give arrays of; those without columns are not passed on.
     """
 
-    def __init__(self, net: nn.Module, block: int = BLOCK, few: int = FEW) -> None:
-        self.net, self.program, self.block, self.few = net, compile(net), block, few
+    def __init__(self, net: nn.Module, block: int = BLOCK, few: int = FEW, many: nn.Module | None = None) -> None:
+        self.net, self.many, self.block, self.few = net, many or net, block, few
+        self.program = compile(self.many)
 
     def __call__(self, *inputs: Any) -> np.ndarray:
         """The outputs, block by block."""
@@ -35,7 +37,7 @@ class Forward:
     def batch(self, *inputs: np.ndarray, expected: int) -> np.ndarray:
         """The outputs of at most a block of rows, of so many altogether."""
         count = len(inputs[0])
-        with Mode(self.net, training=False), no_grad():
+        with Mode(self.many, training=False), no_grad():
             if expected <= self.few and count < self.block:
                 return self.net(*tensors(inputs)).numpy()
             return self.program(*tensors([filled(rows, self.block) for rows in inputs])).numpy()[:count]

@@ -60,9 +60,12 @@ class TableNetwork(nn.Module):
             parts = [self.bins(features[:, : self.numbers])]
             if features.shape[1] > self.numbers:
                 parts.append(features[:, self.numbers :])
-        if codes is not None:
-            parts += [embedding(codes[:, i]) for i, embedding in enumerate(self.embeddings)]
+        parts += self.embedded(codes)
         return self.layers(parts[0] if len(parts) == 1 else concat(parts, axis=1))
+
+    def embedded(self, codes: Tensor | None) -> list[Tensor]:
+        """The embeddings of the codes."""
+        return [] if codes is None else [embedding(codes[:, i]) for i, embedding in enumerate(self.embeddings)]
 
     def details(self) -> str:
         return f"{self.numbers} numbers, {len(self.embeddings)} embeddings"

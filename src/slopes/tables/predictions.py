@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data.loaders.stream import read_ahead
 from ..errors import DataError
 from ..files.atomic import replacing
 from ..files.reading import Path, refused
@@ -70,11 +71,11 @@ def predict_blocks(models: Sequence[TableModel], source: Source, account: Accoun
     spelling = replace(models[0].schema.spelling, encoding="", delimiter="")
     with open_source(source, spelling, account.notes, most=None) as (name, _, names, blocks):
         compare_columns(models, names, name, account)
-        for block in blocks:
-            values = dict(zip(names, block.columns))
-            inputs = typed_block(models, values, block.lines, account)
+        prepared = ((values, block, encoded_block(models, values, block.lines, account))
+                    for block in blocks for values in (dict(zip(names, block.columns)),))
+        for values, block, inputs in read_ahead(prepared):
             account.rows += len(block)
-            yield Part(block, values, [model.predict(inputs) for model in models])
+            yield Part(block, values, [model.predict_features(*features) for model, features in zip(models, inputs)])
     if not account.rows:
         raise refused(name, "line 1", "there is a line of names but no row below it", "there is nothing to predict",
                       "name a file with rows")
@@ -113,6 +114,13 @@ def typed_block(models: Sequence[TableModel], values: dict[str, FieldColumn], li
     for name, count in unknown.items():
         account.unknown[name] = account.unknown.get(name, 0) + count
     return columns
+
+
+def encoded_block(models: Sequence[TableModel], values: dict[str, FieldColumn], lines: Sequence[int], account: Account
+                  ) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The features and codes of a block for each model."""
+    inputs = typed_block(models, values, lines, account)
+    return [model.encoding(inputs) for model in models]
 
 
 Models = TableModel | Sequence[TableModel]  # of one target, or of several
@@ -197,7 +205,13 @@ def class_format(classes: Sequence[str]) -> Format:
     """The most probable class, its probability, and that of every class."""
     names = np.array([csv_line([name]) for name in classes])
     spelled = names.view(np.uint8).reshape(len(names), -1)
-    return lambda shares: [spelled[shares.argmax(axis=1)], write_shares(shares.max(axis=1)), *map(write_shares, shares.T)]
+
+    def write(shares: np.ndarray) -> list[np.ndarray]:
+        """The characters of these columns; the largest share is one of the shares, and not written anew."""
+        best, texts = shares.argmax(axis=1), np.stack([write_shares(share) for share in shares.T])
+        return [spelled[best], texts[best, np.arange(len(best))], *texts]
+
+    return write
 
 
 def interval_format(margin: float) -> Format:

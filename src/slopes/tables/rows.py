@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, islice
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ..files.reading import Path, Source, reading, refused, unpacked
 from .fields import ByteColumn, FieldColumn, TextColumn, clean
 from .spelling import Spelling, not_in_encoding
 from .splitting import Split, split_rows
+from .strings import split_strings
 
 BLOCK_TEXT = 2**21  # characters that are read and split at a time
 BLOCK_ROWS = 4096  # blocks of more rows have a multiple of as many: programs that predict take so many at a time
@@ -95,6 +96,8 @@ def read_records(lines: Iterable[str], path: Path, spelling: Spelling, line: int
         for record in reader:
             if any(len(field) > LONGEST_FIELD for field in record):
                 raise csv.Error(f"a field is longer than {LONGEST_FIELD:,} characters")
+            if any("\0" in field for field in record):  # since Python 3.11 the csv module takes them
+                raise csv.Error("a field holds a zero byte")
             if record and (len(record) > 1 or record[0].strip()):
                 yield line + reader.line_num, record
     except csv.Error as error:
@@ -108,23 +111,22 @@ def read_records(lines: Iterable[str], path: Path, spelling: Spelling, line: int
 def blocks(text: io.TextIOWrapper, line: int, width: int, path: Path, spelling: Spelling) -> Iterator[Block]:
     """The rows from here on, in blocks by columns; `line` is the number of lines before them.
 
-    Rows are split by NumPy up to the first that needs a reader of every character (`splitting.split_rows`), the others by Python's.
+    Rows are split by pyarrow or NumPy up to the first that needs a reader of every character (`splitting.split_rows`), the others by
+    Python's.
     """
-    delimiter, missing = spelling.delimiter.encode(), frozenset(spelling.missing)
     raw, at_end = b"", False
-    while not at_end and len(delimiter) == 1:
+    while not at_end and len(spelling.delimiter.encode()) == 1:
         piece = read_text(text, path, spelling)
         at_end = not piece
         raw += piece.encode()
         if at_end:
             raw = raw.rstrip(b"\r\n") + b"\n" if raw.strip() else b""
-        split = split_rows(raw, delimiter[0], width, 1 if at_end else BLOCK_ROWS)
-        if split is None or len(raw) > 2 * LONGEST_FIELD or split.length.max(initial=0) > LONGEST_FIELD or \
-                (at_end and split.size < len(raw)):
+        part = split_block(raw, spelling, width, at_end)
+        if part is None:
             break
-        if split.size:
-            yield Block((line + split.line_ends).tolist(), columns_of(split, missing))
-            line, raw = line + int(split.line_ends[-1]), raw[split.size :]
+        if part.size:
+            yield Block(part.lines(line), part.columns)
+            line, raw = line + int(part.line_ends[-1]), raw[part.size :]
     lines = chain(io.StringIO(raw.decode() + ("" if at_end else text.readline()), newline=""), text)
     yield from blocks_of(read_records(lines, path, spelling, line), width, path, spelling)
 
@@ -135,6 +137,34 @@ def read_text(text: io.TextIOWrapper, path: Path, spelling: Spelling) -> str:
         return text.read(BLOCK_TEXT)
     except UnicodeError as error:
         raise not_in_encoding(path, spelling.encoding, error) from error
+
+
+class Part(NamedTuple):
+    """Whole rows at the beginning of some bytes: their columns, the line ends up to the end of each row, and the bytes of all."""
+
+    columns: list[FieldColumn]
+    line_ends: np.ndarray
+    size: int
+
+    def lines(self, before: int) -> Sequence[int]:
+        """The line at which each row ends, where `before` lines are before these."""
+        rows, last = len(self.line_ends), int(self.line_ends[-1])
+        return range(before + 1, before + rows + 1) if rows == last else (before + self.line_ends).tolist()
+
+
+def split_block(raw: bytes, spelling: Spelling, width: int, at_end: bool) -> Part | None:
+    """The rows at the beginning of some bytes, all of them at the end of a file; None where a reader of every character is needed.
+
+    The last rows, often the only ones, are split by NumPy: they do not pay for loading pyarrow.
+    """
+    strings = split_strings(raw, spelling, width, BLOCK_ROWS) if not at_end and len(raw) <= LONGEST_FIELD else None
+    if strings is not None:
+        columns, rows, size = strings
+        return Part(columns, np.arange(1, rows + 1), size)
+    split = split_rows(raw, spelling.delimiter.encode()[0], width, 1 if at_end else BLOCK_ROWS)
+    if split is None or len(raw) > 2 * LONGEST_FIELD or split.length.max(initial=0) > LONGEST_FIELD or (at_end and split.size < len(raw)):
+        return None
+    return Part(columns_of(split, frozenset(spelling.missing)), split.line_ends, split.size)
 
 
 def columns_of(split: Split, missing: frozenset[str]) -> list[FieldColumn]:

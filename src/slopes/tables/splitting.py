@@ -57,7 +57,7 @@ def split_rows(raw: bytes, delimiter: int, width: int, multiple: int) -> Split |
 
 def regular(raw: bytes) -> bool:
     """Whether there are no zero bytes, and no carriage returns but those in front of line feeds."""
-    return b"\0" not in raw and raw.count(b"\r") == raw.count(b"\r\n")
+    return b"\0" not in raw and (b"\r" not in raw or raw.count(b"\r") == raw.count(b"\r\n"))
 
 
 def without_quotes(split: Split, quotes: np.ndarray) -> Split | None:

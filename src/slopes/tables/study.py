@@ -16,9 +16,9 @@ from .baselines import Rows, baselines
 from .calibrate import best_share, best_temperature, margin
 from .dates import parse_dates
 from .encoding import Encoding
-from .forward import Forward
 from .importance import permutation_importance
 from .leaks import leaking_columns
+from .lookup import forward_of
 from .model import TableModel, Variant
 from .schema import Kind, Schema, Task
 from .scores import CalibrationBin, Interval, calibration, calibration_error, r_squared, scores_for, surprise
@@ -322,7 +322,7 @@ def scale_of(targets: np.ndarray) -> tuple[float, float]:
 
 def combine(model: TableModel, trained: Trained, settings: Settings, targets: np.ndarray) -> TableModel:
     """The model of the trained networks: weights of the variants, temperatures and margin, from rows that were not learned from."""
-    model.nets = [(member.variant, Forward(member.run.net)) for member in trained.members]
+    model.nets = [(member.variant, forward_of(member.run.net)) for member in trained.members]
     edges = {member.variant: member.edges for member in trained.members}
     known = np.flatnonzero(np.isfinite(trained.held_out[sorted(edges), :, 0]).all(axis=0))
     outputs, targets = trained.held_out[:, known], targets[known]

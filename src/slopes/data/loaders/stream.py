@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
 from ...workers import Workers
+
+T = TypeVar("T")
+END: Any = object()  # behind the last item
 
 
 @runtime_checkable
@@ -50,3 +53,19 @@ def prefetched(gather: Callable[[np.ndarray], Any], parts: Iterable[np.ndarray])
             waiting = coming
         if waiting is not None:
             yield waiting.result()
+
+
+def read_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items; while one is used, the next is made by another thread.
+
+    What goes wrong in making an item is raised where it would have been given out.
+
+    >>> list(read_ahead(i * i for i in range(3)))
+    [0, 1, 4]
+    """
+    iterator = iter(items)
+    with Workers(1, thread_name_prefix="slopes-prefetch") as ahead:
+        coming = ahead.submit(next, iterator, END)
+        while (item := coming.result()) is not END:
+            coming = ahead.submit(next, iterator, END)
+            yield item
