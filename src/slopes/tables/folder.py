@@ -117,7 +117,8 @@ def network(saved: SavedRun, model: TableModel, index: int, name: str) -> TableN
                           f"{weights[path].shape if path in weights else 'none'}")
     net = build()
     net.load_state_dict(weights)
-    return net.eval()
+    net.eval()
+    return net
 
 
 def damaged(saved: SavedRun, name: str, seen: str) -> DataError:
