@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
+from weakref import WeakSet
 
 from ..streams import stderr
 
@@ -42,7 +43,7 @@ class Notice:
 
 
 running: list[Notice] = []
-covered: list[object] = []  # who shows on the terminal that something is compiled
+covered: WeakSet[object] = WeakSet()  # who shows on the terminal that something is compiled; a training may be dropped before its end
 
 
 @contextlib.contextmanager

@@ -133,7 +133,7 @@ class Live(Callback):
         total = training.epochs * training.examples if training.best is None else None
         self.task = self.progress.add_task(epoch_text(0, training.spec.epochs), total=total, figures="")
         self.progress.start()
-        notice.covered.append(self)
+        notice.covered.add(self)
 
     def resumed(self, training: Training) -> None:
         """Move the bar without counting the examples of earlier processes as speed."""
@@ -157,8 +157,7 @@ class Live(Callback):
 
     def end(self, training: Training) -> None:
         """Take the bar away, leave the last word."""
-        if self in notice.covered:
-            notice.covered.remove(self)
+        notice.covered.discard(self)
         self.progress.stop()
         if training.result.message:
             self.progress.console.print(training.result.message, highlight=False, markup=False, soft_wrap=True)
