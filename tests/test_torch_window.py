@@ -91,20 +91,38 @@ def test_optimizers_take_more_groups():
     assert first.tolist() == [0.5, 0.5] and second.tolist() == [0.75, 0.75]
 
 
-def test_lbfgs_goes_the_way_of_pytorch():
-    x = nn.Parameter(torch.tensor([-1.2, 1.0, 0.5]))
-    optimizer = torch.optim.LBFGS([x], lr=0.1, max_iter=7)
+def valley(library, **options):
+    """The losses of steps of LBFGS on Rosenbrock's valley, the number of evaluations, and the last point."""
+    x = library.nn.Parameter(library.tensor([-1.2, 1.0, 0.5], dtype=library.float64))
+    optimizer, calls = library.optim.LBFGS([x], **options), []
 
     def closure():
         optimizer.zero_grad()
         loss = ((1 - x[:2]) ** 2).sum() + (10 * (x[1:] - x[:-1] ** 2) ** 2).sum()
         loss.backward()
+        calls.append(loss.item())
         return loss
 
-    losses = [optimizer.step(closure).item() for _ in range(6)]
+    return [optimizer.step(closure).item() for _ in range(6)], len(calls), x.tolist()
+
+
+def test_lbfgs_goes_the_way_of_pytorch():
+    losses, evaluations, _ = valley(torch, lr=0.1, max_iter=7)
     np.testing.assert_allclose(losses, [9.276, 4.97752, 3.94397, 3.59856, 3.32903, 2.61177], rtol=1e-4)
-    with pytest.raises(ArgumentError, match="no line search"):
-        torch.optim.LBFGS([x], line_search_fn="strong_wolfe")
+    assert evaluations == 42
+    with pytest.raises(ArgumentError, match='the only line search is "strong_wolfe"'):
+        torch.optim.LBFGS([], line_search_fn="armijo")
+
+
+def test_lbfgs_searches_as_pytorch():
+    original = pytest.importorskip("torch")
+    for options in ({"lr": 1.0, "max_iter": 2}, {"lr": 0.01, "max_iter": 3}, {"lr": 5.0, "max_iter": 2, "max_eval": 6},
+                    {"lr": 1.0, "max_iter": 4, "max_eval": 1}, {"lr": 0.1, "max_iter": 9, "max_eval": 4, "line_search_fn": None}):
+        options = {"line_search_fn": "strong_wolfe", **options}
+        (losses, evaluations, point), (their_losses, their_evaluations, their_point) = valley(torch, **options), valley(original, **options)
+        np.testing.assert_allclose(losses, their_losses, rtol=1e-6, atol=1e-9, err_msg=str(options))
+        np.testing.assert_allclose(point, their_point, rtol=1e-6, atol=1e-9, err_msg=str(options))
+        assert evaluations == their_evaluations, options
 
 
 def test_the_recorded_values_are_those_of_pytorch():

@@ -136,9 +136,6 @@ FUNCTIONS: dict[str, dict[str, str]] = {
     **same(["log_softmax", "softmax", "softmin"], {
         "dtype": "cast x first: x.astype(...)",
     }),
-    **same(["max_pool1d", "max_pool2d", "max_pool3d"], {
-        "return_indices": "only the values of maxima are available",
-    }),
     "one_hot": {
         "x": "the tensor is called labels", "num_classes": "is called classes, and has no default, as shapes are known before values",
         "labels": "slopes' name of the tensor", "classes": "has no default, as shapes are known before values",

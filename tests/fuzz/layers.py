@@ -14,6 +14,7 @@ LAYERS: dict[str, Rule] = {}
 EXCLUDED = {
     "Buffer": "a tensor of a layer, which many layers here have", "Parameter": "a tensor of a layer, which most layers here have",
     "Module": "the base of all layers here", **dict.fromkeys(["ModuleList", "ModuleDict", "ParameterList", "ParameterDict"], "no forward"),
+    **dict.fromkeys(["MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d"], "takes the indices of maxima; is compared in test_unpooling.py"),
     "init": "a module", "loss_for": "chooses one of the losses here",
     "contractive_penalty": "is a derivative of a layer, and its eager form too", "detached": "is drawn as stop_gradient",
     **dict.fromkeys(["celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_sigmoid",

@@ -121,38 +121,48 @@ def per_axis(size: Sizes, axes: int) -> Sizes:
     return (size,) * axes if isinstance(size, int) else size
 
 
+def max_pool(x: Tensor, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
+             return_indices: bool) -> Tensor | tuple[Tensor, Tensor]:
+    """The maxima of windows, or with return_indices the pair of the maxima and their indices."""
+    values = composite.max_pool(x, size, stride, padding, dilation, ceil_mode)
+    return (values, composite.max_pool_indices(x, size, stride, padding, dilation, ceil_mode)) if return_indices else values
+
+
 def max_pool1d(x: Any, kernel_size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1,
-               ceil_mode: bool = False) -> Tensor:
+               ceil_mode: bool = False, return_indices: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """The maximum of each window: x (N, C, L) -> (N, C, L'), sizes as in conv1d; the default stride is the window size.
 
     Among equal maxima the first gets the gradient. Padding is minus infinity. ceil_mode rounds L' up, if the last window begins
-    inside of x or of the padding before it.
+    inside of x or of the padding before it. With return_indices, the pair of the maxima and their indices (int64) in the flattened
+    spatial axes of x, which nn.MaxUnpool1d takes.
 
     >>> sl.max_pool1d([[[2., 3., 1., 3., 2., 1.]]], 3)
     tensor([[[3., 3.]]])
+    >>> sl.max_pool1d([[[2., 3., 1., 3., 2., 1.]]], 3, return_indices=True)[1]
+    tensor([[[1, 3]]])
     """
-    return composite.max_pool(check_input("max_pool1d", x, 1), per_axis(kernel_size, 1), stride, padding, dilation, ceil_mode)
+    return max_pool(check_input("max_pool1d", x, 1), per_axis(kernel_size, 1), stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool2d(x: Any, kernel_size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1,
-               ceil_mode: bool = False) -> Tensor:
+               ceil_mode: bool = False, return_indices: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """The maximum of each window: x (N, C, H, W) -> (N, C, H', W'); the default stride is the window size.
 
     >>> sl.max_pool2d(sl.arange(9, dtype="float32").reshape(1, 1, 3, 3), 2, stride=1)
     tensor([[[[4., 5.],
               [7., 8.]]]])
     """
-    return composite.max_pool(check_input("max_pool2d", x, 2), per_axis(kernel_size, 2), stride, padding, dilation, ceil_mode)
+    return max_pool(check_input("max_pool2d", x, 2), per_axis(kernel_size, 2), stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool3d(x: Any, kernel_size: Sizes, stride: Any = None, padding: Any = 0, dilation: Sizes = 1,
-               ceil_mode: bool = False) -> Tensor:
+               ceil_mode: bool = False, return_indices: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """The maximum of each window over three spatial axes.
 
     >>> sl.max_pool3d(sl.zeros((1, 2, 4, 4, 4)), 2).shape
     (1, 2, 2, 2, 2)
     """
-    return composite.max_pool(check_input("max_pool3d", x, 3), per_axis(kernel_size, 3), stride, padding, dilation, ceil_mode)
+    return max_pool(check_input("max_pool3d", x, 3), per_axis(kernel_size, 3), stride, padding, dilation, ceil_mode, return_indices)
 
 
 def avg_pool1d(x: Any, kernel_size: Sizes, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,

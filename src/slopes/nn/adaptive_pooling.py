@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..constraint import Constraint, check, is_count, per_axis
+from ..constraint import FLAG, Constraint, check, is_count, per_axis
 from ..errors import ShapeError, missing_method
+from ..functions import argmax, broadcast_to, take, take_along_axis
 from ..graph.build import build
 from ..ops import composite
 from ..tensor import Tensor, tensor
-from .convolution import check_channels
+from .convolution import check_channels, options
 from .module import Module
-from .pooling import VALUES_ONLY
 from .where import layer_and_location
 
 OUTPUT_SIZES = Constraint("a whole number of at least 1 or None, or one per axis",
@@ -55,14 +56,33 @@ class AdaptiveAveraging(AdaptivePooling):
 class AdaptiveMaximum(AdaptivePooling):
     """The largest value of each window."""
 
-    constraints = {"output_size": OUTPUT_SIZES, "return_indices": VALUES_ONLY}
+    constraints = {"output_size": OUTPUT_SIZES, "return_indices": FLAG}
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         check(type(self).__name__, self.constraints, {"return_indices": return_indices})
         super().__init__(output_size)
+        self.return_indices = return_indices
+
+    def forward(self, x: Tensor) -> Any:
+        values = super().forward(x)
+        return (values, self.indices(x)) if self.return_indices else values
 
     def pool(self, x: Tensor, axis: int, count: int) -> Tensor:
         return max_pool(x, axis, count)
+
+    def indices(self, x: Tensor) -> Tensor:
+        """The indices of the maxima in the flattened spatial axes of x: those of each axis choose among those of the axis before."""
+        spatial = x.shape[2:]
+        indices = broadcast_to(tensor(np.arange(math.prod(spatial)).reshape(spatial)), x.shape)
+        for axis in range(self.axes + 1, 1, -1):
+            members = tensor(window_indices(x.shape[axis], self.output_size[axis - 2] or x.shape[axis]))
+            candidates, x = take(indices, members, axis), take(x, members, axis)
+            best = argmax(x, axis + 1, keepdims=True)
+            indices, x = (take_along_axis(y, best, axis + 1).squeeze(axis + 1) for y in (candidates, x))
+        return indices
+
+    def details(self) -> str:
+        return super().details() + options(self, return_indices=False)
 
 
 class AdaptiveAvgPool1d(AdaptiveAveraging):
@@ -107,8 +127,8 @@ class AdaptiveAvgPool3d(AdaptiveAveraging):
 class AdaptiveMaxPool1d(AdaptiveMaximum):
     """The maximum of n = output_size windows that cover the axis evenly: window i is [floor(i L / n), ceil((i + 1) L / n)).
 
-    x: (N, C, L), y: (N, C, n). Among equal maxima the first gets the gradient. return_indices is always False.
-    Raises ShapeError unless x has 3 axes.
+    x: (N, C, L), y: (N, C, n). Among equal maxima the first gets the gradient. With return_indices=True the result is the pair of y
+    and the indices of the maxima (int64, as y) in the flattened spatial axes of x. Raises ShapeError unless x has 3 axes.
 
     >>> import slopes as sl
     >>> from slopes import nn

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import shorten
 from ..constraint import Constraint, float_name
-from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, line_text, user_location
+from ..errors import ArgumentError, SlopesError, StateError, TooDeepError, line_text, missing_method, user_location
 from ..graph.build import build
 from ..graph.dtype import float32
 from ..graph.scopes import Region, plain_values, scopes
@@ -63,6 +63,7 @@ class Module(TracksChanges):
     """
 
     training = True
+    lacks_sizes = False  # whether its parameters are made by the first call
     left_in_use = False  # whether the end of a training run has set eval mode, and not the user
     name = "net"  # the outermost module in messages, taps and summaries
     unnamed: str | None = None  # an attribute whose name is omitted from paths: Sequential's list of layers
@@ -291,6 +292,10 @@ class Module(TracksChanges):
         """(path, module, its own parameters) of all modules."""
         return [(entry.display, entry.value, own_parameters(entry.value)) for entry in entries(self) if isinstance(entry.value, Module)]
 
+    def without_sizes(self, path: str) -> SlopesError:
+        """The error of a module at this path whose parameters are asked for before they are made."""
+        raise missing_method(self, "without_sizes")
+
     def details(self) -> str:
         """The layer's arguments as text, such as "784 -> 128", for repr and messages."""
         return ""
@@ -349,7 +354,11 @@ def entries(root: Module) -> Iterator[Entry]:
 
 def collect(root: Module, kind: Any) -> list[tuple[str, Any]]:
     """(path, tensor) of each parameter or buffer of this kind; StateError for duplicate paths."""
-    matches = [entry for entry in entries(root) if isinstance(entry.value, kind)]
+    inside = list(entries(root))
+    for entry in inside:
+        if isinstance(entry.value, Module) and entry.value.lacks_sizes:
+            raise entry.value.without_sizes(entry.display)
+    matches = [entry for entry in inside if isinstance(entry.value, kind)]
     if len({entry.key for entry in matches}) < len(matches):
         raise equal_paths(root, matches)
     return [(entry.key, entry.value) for entry in matches]

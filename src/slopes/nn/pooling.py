@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..constraint import FLAG, MARGINS, OPTIONAL_COUNT, OPTIONAL_SIZES, POSITIVE, SIZES, Constraint, check, per_axis
+from ..constraint import FLAG, MARGINS, OPTIONAL_COUNT, OPTIONAL_SIZES, POSITIVE, SIZES, check, per_axis
 from ..errors import ArgumentError
 from ..ops import composite
 from ..tensor import Tensor
 from .convolution import check_channels, options
 from .module import Module
 
-VALUES_ONLY = Constraint("False", lambda value: value is False, (True, 1), "only the values of maxima are available")
-
 
 class MaxPooling(Module):
     """The base class of MaxPool1d, MaxPool2d and MaxPool3d, which define the number of spatial axes."""
 
     axes: int
-    constraints = {"kernel_size": SIZES, "stride": OPTIONAL_SIZES, "padding": MARGINS, "dilation": SIZES, "return_indices": VALUES_ONLY,
+    constraints = {"kernel_size": SIZES, "stride": OPTIONAL_SIZES, "padding": MARGINS, "dilation": SIZES, "return_indices": FLAG,
                    "ceil_mode": FLAG}
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, return_indices: bool = False,
@@ -29,14 +27,16 @@ class MaxPooling(Module):
                                         "return_indices": return_indices, "ceil_mode": ceil_mode})
         self.kernel_size, self.stride, self.padding = pooling_sizes(owner, kernel_size, stride, padding, self.axes)
         self.dilation, self.ceil_mode = per_axis(owner, "dilation", dilation, self.axes), ceil_mode
+        self.return_indices = return_indices
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         check_channels(self, x, self.axes, None)
-        return composite.max_pool(x, self.kernel_size, stride=self.stride, padding=self.padding, dilation=self.dilation,
-                                  ceil_mode=self.ceil_mode)
+        sizes = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        values = composite.max_pool(x, *sizes)
+        return (values, composite.max_pool_indices(x, *sizes)) if self.return_indices else values
 
     def details(self) -> str:
-        return pooling_details(self) + options(self, dilation=1, ceil_mode=False)
+        return pooling_details(self) + options(self, dilation=1, return_indices=False, ceil_mode=False)
 
 
 class MaxPool1d(MaxPooling):
@@ -44,7 +44,8 @@ class MaxPool1d(MaxPooling):
 
     x: (N, C, L), y: (N, C, L') with L' = floor((L + 2p - d (k - 1) - 1) / s) + 1; the default stride is the window size;
     padding is minus infinity. ceil_mode=True rounds L' up, if the last window begins inside of x or of the padding before it.
-    Among equal maxima the first gets the gradient. return_indices is always False.
+    Among equal maxima the first gets the gradient. With return_indices=True the result is the pair of y and the indices of the
+    maxima (int64, as y) in the flattened spatial axes of x, which MaxUnpool1d takes.
     Raises ShapeError unless x has 3 axes.
 
     >>> import slopes as sl

@@ -11,6 +11,7 @@ from ..errors import ArgumentError, ShapeError
 from ..graph.build import build, constant
 from ..graph.composite import composed
 from ..graph.shape import window_count
+from .activations import where
 from .arrange import part
 from .reduce import lowest
 from .statistics import as_float
@@ -189,6 +190,21 @@ def max_pool(x: X, size: Any, stride: Any = None, padding: Any = 0, dilation: An
     pairs = reach_end(x, kernel, stride, pairs, dilation) if ceil_mode else pairs
     view = windows(pad_spatial(x, pairs, lowest(x.dtype).item()), kernel, stride, dilation)
     return build("max_first", view, axes=tuple(range(x.ndim, x.ndim + len(kernel))))
+
+
+@composed(1)
+def max_pool_indices(x: X, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> X:
+    """The index of the largest element of each window, the first of equals, in the flattened last axes of x without padding; int64."""
+    kernel, stride, pairs, dilation = pool_parameters("max_pool", x, size, stride, padding, dilation)
+    pairs = reach_end(x, kernel, stride, pairs, dilation) if ceil_mode else pairs
+    lengths, inner = x.shape[x.ndim - len(kernel):], tuple(range(x.ndim, x.ndim + len(kernel)))
+    count = int(np.prod(lengths))
+    view = windows(pad_spatial(x, pairs, lowest(x.dtype).item()), kernel, stride, dilation)
+    largest = build("max_first", view, axes=inner)
+    largest = build("reshape", largest, shape=(*largest.shape, *(1,) * len(kernel)))
+    indices = windows(pad_spatial(constant(np.arange(count).reshape(lengths)), pairs, count), kernel, stride, dilation)
+    wins = build("bitwise_or", build("equal", view, largest), build("not_equal", view, view))  # NaN is the largest element
+    return build("min", where(wins, indices, count), axes=inner)
 
 
 @composed(1)

@@ -10,7 +10,7 @@ import numpy as np
 
 ENOUGH = 1e-4  # c1 of the Armijo condition: required share of the decrease that the initial slope predicts
 FLAT = 0.9  # c2 of the curvature condition: largest ratio of the final slope to the initial one
-TRIES = 25  # evaluations per search
+TRIES = 25  # evaluations per search beyond the first, unless the caller has a limit
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,18 @@ def backtracking(along: Along, start: Trial, step: float, reach: float) -> Trial
     return start
 
 
-def strong_wolfe(along: Along, start: Trial, step: float, reach: float) -> Trial:
+def strong_wolfe(along: Along, start: Trial, step: float, reach: float, limit: int = TRIES) -> Trial:
     """A step that satisfies the strong Wolfe conditions f(t) <= f(0) + c1 t f'(0) and |f'(t)| <= c2 |f'(0)|, c1 = 1e-4, c2 = 0.9.
 
-    The step grows until it brackets a minimum; cubic interpolation then narrows the bracket. After 25 evaluations, or when the
-    bracket is negligibly small, the lowest point so far. `reach` is the largest element of the direction. Source: Nocedal and
-    Wright, Numerical Optimization (2006), algorithms 3.5 and 3.6, with the safeguards of Schmidt's minFunc, as in PyTorch.
+    The step grows until it brackets a minimum; cubic interpolation then narrows the bracket. After `limit` evaluations beyond the
+    first, or when the bracket is negligibly small, the lowest point so far. `reach` is the largest element of the direction.
+    Source: Nocedal and Wright, Numerical Optimization (2006), algorithms 3.5 and 3.6, with the safeguards of Schmidt's minFunc,
+    as in PyTorch.
     """
-    near, far, tries = bracket(along, start, step)
-    if tries == TRIES or (near is far):
+    near, far, tries = bracket(along, start, step, limit)
+    if tries == limit or (near is far):
         return min(near, far, key=lambda trial: trial.value)
-    return narrow(along, start, near, far, tries, reach)
+    return narrow(along, start, near, far, limit - tries, reach)
 
 
 def decreases_enough(trial: Trial, start: Trial) -> bool:
@@ -66,10 +67,10 @@ def is_flat(trial: Trial, start: Trial) -> bool:
     return abs(trial.slope) <= -FLAT * start.slope
 
 
-def bracket(along: Along, start: Trial, step: float) -> tuple[Trial, Trial, int]:
+def bracket(along: Along, start: Trial, step: float, limit: int) -> tuple[Trial, Trial, int]:
     """The two ends of a bracket (both the same if that point is acceptable), and the number of evaluations."""
     before, trial = start, along(step)
-    for tries in range(TRIES):
+    for tries in range(limit):
         if not decreases_enough(trial, start) or (tries > 1 and trial.value >= before.value):
             return before, trial, tries
         if is_flat(trial, start):
@@ -78,17 +79,18 @@ def bracket(along: Along, start: Trial, step: float) -> tuple[Trial, Trial, int]
             return before, trial, tries
         step = lowest_of_cubic(before, trial, trial.step + 0.01 * (trial.step - before.step), 10 * trial.step)
         before, trial = trial, along(step)
-    return start, trial, TRIES
+    return start, trial, limit
 
 
-def narrow(along: Along, start: Trial, near: Trial, far: Trial, tries: int, reach: float) -> Trial:
+def narrow(along: Along, start: Trial, near: Trial, far: Trial, limit: int, reach: float) -> Trial:
     """Replace one end of the bracket by a point inside it until that is acceptable; `low` is the better end."""
     low, high = (near, far) if near.value <= far.value else (far, near)
     hesitant = False
-    while tries < TRIES and abs(high.step - low.step) * reach >= 1e-9:
+    for _ in range(limit):
+        if abs(high.step - low.step) * reach < 1e-9:
+            break
         step, hesitant = next_step(low, high, hesitant)
         trial = along(step)
-        tries += 1
         if not decreases_enough(trial, start) or trial.value >= low.value:
             low, high = (low, trial) if low.value <= trial.value else (trial, low)
             continue

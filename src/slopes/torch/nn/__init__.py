@@ -8,15 +8,17 @@ from typing import Any
 
 from ... import nn as core
 from ..tensor import Buffer, Parameter
-from . import functional, init, utils
+from . import functional, init, lazy, utils
 from .modules import Module, Sequential, layer_class
 
 OWN = {"Module", "Sequential", "Parameter", "Buffer"}
 LAYERS = [name for name in core.__all__ if isinstance(getattr(core, name), type) and issubclass(getattr(core, name), core.Module)
           and name not in OWN]
 globals().update({name: layer_class(getattr(core, name)) for name in LAYERS})
+LAZY = {f"Lazy{name}": lazy.lazy_class(globals()[name]) for name in lazy.RANKS}
+globals().update(LAZY)
 
-__all__ = sorted([*OWN, *LAYERS, "functional", "init", "utils"])
+__all__ = sorted([*OWN, *LAYERS, *LAZY, "functional", "init", "utils"])
 
 
 def __getattr__(name: str) -> Any:

@@ -137,8 +137,31 @@ def through_layer(kind: Any) -> Callable[..., Any]:
     return function
 
 
+def max_pool(pool: Callable[..., Any]) -> Callable[..., Any]:
+    """Max pooling of the core, with PyTorch's name of the input."""
+    @lifted
+    def function(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
+                 return_indices: bool = False) -> Any:
+        return pool(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+    function.__doc__ = pool.__doc__
+    return function
+
+
+def max_unpool(kind: Any) -> Callable[..., Any]:
+    """Unpooling as a function."""
+    @lifted
+    def function(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                 output_size: Sequence[int] | None = None) -> Any:
+        return kind(kernel_size, stride, padding)(input, indices, output_size)
+
+    function.__doc__ = kind.__doc__
+    return function
+
+
 avg_pool1d, avg_pool2d, avg_pool3d = map(through_layer, (core.AvgPool1d, core.AvgPool2d, core.AvgPool3d))
-max_pool1d, max_pool2d, max_pool3d = map(through_layer, (core.MaxPool1d, core.MaxPool2d, core.MaxPool3d))
+max_pool1d, max_pool2d, max_pool3d = map(max_pool, (F.max_pool1d, F.max_pool2d, F.max_pool3d))
+max_unpool1d, max_unpool2d, max_unpool3d = map(max_unpool, (core.MaxUnpool1d, core.MaxUnpool2d, core.MaxUnpool3d))
 adaptive_avg_pool1d, adaptive_avg_pool2d = map(through_layer, (core.AdaptiveAvgPool1d, core.AdaptiveAvgPool2d))
 adaptive_max_pool1d, adaptive_max_pool2d = map(through_layer, (core.AdaptiveMaxPool1d, core.AdaptiveMaxPool2d))
 

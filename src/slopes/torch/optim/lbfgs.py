@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArgumentError
+from ...optim.search import Trial, strong_wolfe
 from ..sides import on_side
 
 
@@ -16,8 +17,10 @@ class LBFGS:
     """x <- x - t H g, where H is the inverse Hessian that the last steps y = g' - g of s = x' - x tell of.
 
     step(closure) does up to max_iter iterations; closure computes the gradients and returns the loss. The first t is
-    min(1, 1 / |g|_1) lr, later lr. There is no line search: `line_search_fn` other than None is an error.
-    Source: Nocedal, "Updating quasi-Newton matrices with limited storage", 1980.
+    min(1, 1 / |g|_1) lr, later lr; line_search_fn="strong_wolfe" searches from there for a t that satisfies the strong Wolfe
+    conditions. One step evaluates the closure max_eval times at most, by default 1.25 max_iter; a search may exceed that by one.
+    All sums are in float64, so float32 iterates differ from PyTorch's in the last digits. Errors: ArgumentError for another
+    line_search_fn. Source: Nocedal, "Updating quasi-Newton matrices with limited storage", 1980.
 
     >>> import slopes.torch as torch
     >>> x = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
@@ -36,12 +39,12 @@ class LBFGS:
     def __init__(self, params: Iterable[Any], lr: float = 1.0, max_iter: int = 20, max_eval: int | None = None,
                  tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9, history_size: int = 100,
                  line_search_fn: str | None = None) -> None:
-        if line_search_fn is not None:
-            raise ArgumentError(f"LBFGS: line_search_fn={line_search_fn!r}", why="this optimizer has no line search",
-                                repair="leave it out and pass a smaller lr, or minimize a function with sl.optim.minimize")
+        if line_search_fn not in (None, "strong_wolfe"):
+            raise ArgumentError(f"LBFGS: line_search_fn={line_search_fn!r}", why="the only line search is \"strong_wolfe\"",
+                                repair="pass \"strong_wolfe\", or None to take steps of a fixed size")
         self.params, self.lr, self.max_iter = list(params), lr, max_iter
         self.max_eval = max_iter * 5 // 4 if max_eval is None else max_eval
-        self.tolerance_grad, self.tolerance_change = tolerance_grad, tolerance_change
+        self.tolerance_grad, self.tolerance_change, self.line_search_fn = tolerance_grad, tolerance_change, line_search_fn
         self.pairs: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=history_size)  # of s and y
         self.previous: tuple[np.ndarray, np.ndarray] | None = None  # the gradient and the change of x of the last iteration
 
@@ -55,13 +58,17 @@ class LBFGS:
         return np.concatenate([np.zeros(p.numel(), np.float64) if p.grad is None else p.grad.detach().numpy().astype(np.float64).reshape(-1)
                                for p in self.params])
 
-    def move(self, change: np.ndarray) -> None:
-        """Add a vector to all parameters."""
+    def point(self) -> list[np.ndarray]:
+        """The values of all parameters."""
+        return [p.detach().numpy().copy() for p in self.params]
+
+    def move(self, point: list[np.ndarray], change: np.ndarray) -> None:
+        """Set all parameters to `point` + `change`, which is one vector."""
         start = 0
         with on_side(core=True):
-            for p in self.params:
-                stop = start + int(np.prod(p.shape))
-                p.assign(p.detach().numpy() + change[start:stop].reshape(p.shape).astype(p.dtype))
+            for p, value in zip(self.params, point):
+                stop = start + value.size
+                p.assign(value + change[start:stop].reshape(p.shape).astype(p.dtype))
                 start = stop
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
@@ -75,23 +82,45 @@ class LBFGS:
     def step(self, closure: Callable[[], Any]) -> Any:
         """Iterate until the gradient or the change is small, or max_iter or max_eval is reached; returns the first loss."""
         first = closure()
-        loss, gradient, evaluations = float(first), self.gradient(), 1
+        self.evaluations, last = 1, float(first)
+        here = Trial(0.0, last, 0.0, self.gradient())
         for i in range(self.max_iter):
-            if np.abs(gradient).max(initial=0) <= self.tolerance_grad:
+            if np.abs(here.gradient).max(initial=0) <= self.tolerance_grad:
                 break
-            direction = self.direction(gradient)
-            rate = self.lr if self.pairs or self.previous is not None else self.lr * min(1.0, 1.0 / np.abs(gradient).sum())
-            self.previous = gradient, rate * direction
-            if gradient @ direction > -self.tolerance_change:
+            direction = self.direction(here.gradient)
+            rate = self.lr if self.pairs or self.previous is not None else self.lr * min(1.0, 1.0 / np.abs(here.gradient).sum())
+            start = Trial(0.0, here.value, float(here.gradient @ direction), here.gradient)
+            self.previous = start.gradient, rate * direction
+            if start.slope > -self.tolerance_change:
                 break
-            self.move(self.previous[1])
-            if i == self.max_iter - 1 or evaluations >= self.max_eval:
-                break
-            before, loss = loss, float(closure())
-            gradient, evaluations = self.gradient(), evaluations + 1
-            if np.abs(self.previous[1]).max() <= self.tolerance_change or abs(loss - before) < self.tolerance_change:
+            here = self.go(closure, start, direction, rate, i == self.max_iter - 1)
+            self.previous = start.gradient, here.step * direction
+            if self.evaluations >= self.max_eval or np.abs(self.previous[1]).max() <= self.tolerance_change \
+                    or abs(here.value - start.value) < self.tolerance_change:
                 break
         return first
+
+    def go(self, closure: Callable[[], Any], start: Trial, direction: np.ndarray, rate: float, last: bool) -> Trial:
+        """Move the parameters along the direction, by `rate` or as far as the line search says.
+
+        Without a search, the last move of a step needs no evaluation: the next step begins with one.
+        """
+        point = self.point()
+
+        def along(step: float) -> Trial:
+            self.move(point, step * direction)
+            value, gradient = float(closure()), self.gradient()
+            self.evaluations += 1
+            return Trial(step, value, float(gradient @ direction), gradient)
+
+        if self.line_search_fn is not None:
+            end = strong_wolfe(along, start, rate, float(np.abs(direction).max()), self.max_eval - self.evaluations)
+            self.move(point, end.step * direction)
+            return end
+        if last:
+            self.move(point, rate * direction)
+            return Trial(rate, start.value, start.slope, start.gradient)
+        return along(rate)
 
 
 def two_loops(pairs: Sequence[tuple[np.ndarray, np.ndarray]], gradient: np.ndarray) -> np.ndarray:
