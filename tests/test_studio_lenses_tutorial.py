@@ -23,7 +23,7 @@ from slopes.studio.sequences.engine import DEFAULT, SequencesEngine
 from slopes.studio.sequences.messages import Paste, Read, Write
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-DIGITS = Configure(data="small-digits", filters=8, optimizer="adam", rate=0.01, batch=32, examples=10_000, seed=0, speed=0.0)
+DIGITS = Configure(data="small-digits", filters=8, optimizer="adam", rate=0.01, batch=32, examples=1408, seed=0, speed=0.0)  # whole batches
 STORY = replace(DEFAULT, source="built-in")  # the text that needs no file
 TICK, TOCK = 13, 8  # the steps of a "k" in "tick tock tick tock"
 
@@ -81,7 +81,7 @@ def three_or_eight(engine: LiveEngine) -> None:
 def too_few_pictures(engine: LiveEngine) -> None:
     many = ask(engine)
     assert many.header["curve"]["step"] == 200
-    ask(engine, replace(DIGITS, rate=0.003, examples=100))
+    ask(engine, replace(DIGITS, rate=0.003, examples=96))
     losses = [play(engine, 200).arrays["curve.test"][1, -1] for _ in range(3)]
     assert engine.live.curve.points()[1, -1] < 0.01 and losses[0] < losses[1] < losses[2]
     assert many.arrays["curve.test"][1, -1] < losses[0] / 2
