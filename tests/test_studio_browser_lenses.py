@@ -28,6 +28,11 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 LOCAL = ("http://127.0.0.1:", "data:", "blob:")
 IDLE = "() => document.querySelector('button.primary')?.disabled === false && !document.querySelector('.task').textContent"
+NAMELESS = """() => [...document.querySelectorAll("main :is(button, input, select, textarea, summary, canvas, svg, [tabindex='0'])")]
+  .filter((item) => !item.closest("[aria-hidden]"))
+  .filter((item) => !item.closest("[data-tip][data-docs]") || !(item.ariaLabel ||
+    (item.matches("input, select, textarea") ? item.labels.length : item.textContent)))
+  .map((item) => item.outerHTML.slice(0, 200))"""  # controls without a tooltip, a link to the docs, or a name for screen readers
 ZERO = [(0.5 + 0.2 * math.sin(angle / 2), 0.5 - 0.35 * math.cos(angle / 2)) for angle in range(13)]
 
 
@@ -55,8 +60,9 @@ def page(studio: Studio) -> Iterator[Page]:
 
 
 def check(page: Page) -> None:
-    """Nothing was complained about, and axe-core has no serious remark."""
+    """Nothing was complained about, every control is explained and named, and axe-core has no serious remark."""
     assert page.problems == []
+    assert page.evaluate(NAMELESS) == []
     violations = [(entry["id"], entry["nodes"][0]["html"][:200]) for entry in Axe().run(page).response["violations"]
                   if entry["impact"] in ("serious", "critical")]
     assert not violations
@@ -127,7 +133,7 @@ def test_sequences_are_learned_read_and_written(studio, page):
     page.goto(studio.page_address("sequences"))
     page.reload()
     page.wait_for_function(IDLE)
-    expect(page.locator(".note")).to_contain_text("not on this machine")
+    expect(page.locator(".note").first).to_contain_text("not on this machine")
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("() => parseFloat(document.querySelector('.chart-legend b')?.textContent) < 3.2")
     page.get_by_role("button", name="Pause").click()
@@ -137,6 +143,11 @@ def test_sequences_are_learned_read_and_written(studio, page):
     page.get_by_label("Text to read").fill("The stream")
     page.get_by_label("Text to read").press("Enter")
     expect(page.locator(".strip")).to_have_text("The␣stream")
+    page.get_by_label("Temperature").fill("0.3")
+    expect(page.get_by_text("Temperature 0.3")).to_be_visible()
+    page.get_by_label("Text to read").fill("Мороз: the mill")
+    page.get_by_label("Text to read").press("Enter")
+    expect(page.locator(".note").last).to_have_text("Left out, because the text that is learned lacks them: М о р з")
     forget = page.get_by_role("figure").filter(has_text="Forget gate f").locator("canvas")
     forget.scroll_into_view_if_needed()
     box = forget.bounding_box()

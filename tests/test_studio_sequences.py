@@ -167,6 +167,13 @@ def test_the_transformer_shows_its_attention():
     assert not learner.recurrent and learner.net.words.weight.shape == (corpus.size, 8)  # a multiple of the heads
 
 
+def test_a_text_that_is_not_read_as_it_is_says_so(engine):
+    for reading, words in (("ROMEO: mill", "Left out, because the text that is learned lacks them: R O M E"),
+                           ("Мороз", "fewer than 3 of these"), (READING, "")):
+        note = ask(engine, Read(reading)).header["reading"]["note"]
+        assert words in note and bool(note) == bool(words)
+
+
 def test_networks_to_compare_join_and_leave(engine):
     main = engine.scene.model.main
     engine.handle(dataclasses.replace(SETTINGS, compare=True))
@@ -180,7 +187,8 @@ def test_networks_to_compare_join_and_leave(engine):
 
 def test_texts_are_pasted_within_limits_and_the_fallback_says_so(engine, monkeypatch, tmp_path):
     model = engine.scene.model
-    for bad, words in (("too short", "has 9 characters"), ("".join(map(chr, range(300, 800))), "500 different characters")):
+    for bad, words in (("too short", "has 9 characters"), ("a" * 300, "a single character, 'a'"),
+                       ("".join(map(chr, range(300, 800))), "500 different characters")):
         with pytest.raises(ArgumentError, match=words):
             engine.handle(Paste(bad))
     assert engine.scene.model is model and not engine.tasks.waiting

@@ -54,7 +54,7 @@ def reading(scene: Scene, model: Model) -> Part:
     shares = np.take_along_axis(probabilities, best, axis=1).astype(np.float32)
     right = probabilities[np.arange(len(tokens) - 1), tokens[1:]].astype(np.float32)
     expected = ["".join(model.corpus.characters.decode(row)) for row in best]
-    return {**values, "text": text, "expected": expected}, {**arrays, "shares": shares, "right": right}
+    return {**values, "text": text, "note": scene.read_note, "expected": expected}, {**arrays, "shares": shares, "right": right}
 
 
 def graph(scene: Scene, model: Model) -> Part:

@@ -10,7 +10,7 @@ from ..messages import Message, choice, flag, number, text, whole
 
 KINDS = ("rnn", "gru", "lstm", "transformer")
 LONGEST_TEXT = 200_000  # characters that can be pasted
-LONGEST_READING = 96  # characters that are looked at, step by step
+SHORTEST_READING, LONGEST_READING = 3, 96  # characters that are looked at, step by step
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ...train.evaluate import Evaluator
 from ...train.sources import source_of
 from .attention import AttentionReader
-from .messages import LONGEST_READING, Configure
+from .messages import LONGEST_READING, SHORTEST_READING, Configure
 from .network import Learner, loader
 from .states import StateReader
 from .texts import Corpus
@@ -42,6 +42,11 @@ class Model:
     def behind(self) -> Learner:
         """The network that has done the fewest steps: its turn."""
         return min(self.learners, key=lambda learner: learner.live.steps)
+
+    @property
+    def longest_reading(self) -> int:
+        """The most characters that can be looked at: a transformer sees no more than its context."""
+        return LONGEST_READING if self.main.recurrent else min(LONGEST_READING, self.settings.context)
 
     def add(self, kind: str) -> None:
         """Let a recurrent network of another kind learn the same text, from its beginning."""
@@ -89,10 +94,21 @@ class Scene:
 
     @property
     def read_text(self) -> str:
-        """The known characters of the text that is read: at least two, at most as many as can be looked at."""
+        """The known characters of the text that is read, at most `longest_reading`; where fewer than three are known, learned text."""
         assert self.model is not None, "read only then"
-        corpus, most = self.model.corpus, LONGEST_READING
-        if not self.model.main.recurrent:
-            most = min(most, self.model.settings.context)
+        corpus, most = self.model.corpus, self.model.longest_reading
         text = corpus.known(self.reading)[:most]
-        return text if len(text) > 2 else corpus.train[:min(40, most)]
+        return text if len(text) >= SHORTEST_READING else corpus.train[:min(40, most)]
+
+    @property
+    def read_note(self) -> str:
+        """How the text that is read differs from the text that was asked for; empty where it does not."""
+        assert self.model is not None, "read only then"
+        known, most = self.model.corpus.known(self.reading), self.model.longest_reading
+        if len(known) < SHORTEST_READING:
+            return (f"The network knows fewer than {SHORTEST_READING} of these characters: it reads the beginning of the text that it "
+                    "learns instead.")
+        unknown = " ".join(dict.fromkeys(letter for letter in self.reading if letter not in known))
+        notes = {f"Only the first {most} characters are read.": len(known) > most,
+                 f"Left out, because the text that is learned lacks them: {unknown}": unknown}
+        return " ".join(note for note, holds in notes.items() if holds)

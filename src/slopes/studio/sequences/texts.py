@@ -112,7 +112,10 @@ def pasted_corpus(text: str) -> Corpus:
     if len(text) < LEAST:
         raise ArgumentError(f"the text has {len(text)} characters", why=f"the network needs at least {LEAST} to learn from",
                             repair="paste a longer text: a few pages are a good beginning")
-    if not 2 <= kinds <= MOST_CHARACTERS:
-        raise ArgumentError(f"the text has {kinds} different characters", why=f"the network chooses among 2 to {MOST_CHARACTERS}",
+    if kinds < 2:
+        raise ArgumentError(f"the text repeats a single character, {text[0]!r}", why="the next character is always the same",
+                            repair="paste a text of at least two different characters")
+    if kinds > MOST_CHARACTERS:
+        raise ArgumentError(f"the text has {kinds} different characters", why=f"the network chooses among at most {MOST_CHARACTERS}",
                             repair="paste a text in an alphabet with fewer characters")
     return divided("pasted", "Pasted text", text)

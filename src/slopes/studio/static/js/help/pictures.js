@@ -12,6 +12,8 @@ export default {
   examples: ["How many pictures are learned: with few, the network knows them soon, and nothing else. A change begins anew.", "dataset.subset"],
   seed: ["Decides the first weights and the order of the pictures: the same seed gives the same losses, to the last bit.", "sl.seed, sl.fit(seed=...)"],
   speed: ["How many steps are done per second; the fastest is what this machine can do.", ""],
+  picture: ["The picture as the network sees it; a frame shows what the unit sees that you point at.", ""],
+  gallery: ["Test pictures, which are not learned: click one to look at it.", ""],
   clear: ["Clear the pad.", ""],
   pad: ["Draw with mouse or finger. Keys: arrows move the pen, space puts it down and lifts it, delete clears.", "A drawing of a digit is scaled and centred as those of the data set were: MNIST's fill 20 of 28 pixels, their centre of mass in the middle."],
   layers: ["The outputs of each layer for the picture. Point at a map to see what its unit sees; click it, or choose it with arrow keys, to see the pictures that excite it most.", "sl.compile(net, taps=[\"net[0]\"]), sl.inside.feature_maps, sl.inside.receptive_field"],

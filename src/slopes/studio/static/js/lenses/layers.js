@@ -7,9 +7,9 @@ const GAP = 4, DENSE = 14, LARGEST_TILE = 72, SMALLEST_TILE = 26;
 const NAMES = { Conv2d: "convolution", ReLU: "ReLU", MaxPool2d: "max pooling", Flatten: "flatten", Linear: "dense" };
 
 export class Layers {
-  /** hover(layer, row, column), choose(layer, unit) */
-  constructor({ hover, choose }) {
-    Object.assign(this, { hover, choose });
+  /** hover(layer, row, column), choose(layer, unit); tip(name): the attributes of a tooltip */
+  constructor({ hover, choose }, tip) {
+    Object.assign(this, { hover, choose, tip });
     this.element = h("div", { class: "layers" });
     this.rows = [];
     this.chosen = [0, 0];
@@ -32,8 +32,8 @@ export class Layers {
     if (layer.kind === "Flatten") return { layer };
     const spatial = layer.shape.length === 3;
     const size = spatial ? `${layer.shape[0]} maps of ${layer.shape[1]} × ${layer.shape[2]}` : `${layer.shape[0]} units`;
-    const filters = layer.kind === "Conv2d" ? h("canvas", { role: "img", "aria-label": `filters of ${layer.text}` }) : null;
-    const maps = h("canvas", { tabindex: 0, role: "img", class: "maps", "aria-label": `${NAMES[layer.kind] ?? layer.kind}: ${size}. Arrow keys choose a unit.` });
+    const filters = layer.kind === "Conv2d" ? h("canvas", { role: "img", "aria-label": `filters of ${layer.text}`, ...this.tip("kernels") }) : null;
+    const maps = h("canvas", { tabindex: 0, role: "img", class: "maps", "aria-label": `${NAMES[layer.kind] ?? layer.kind}: ${size}. Arrow keys choose a unit.`, ...this.tip("layers") });
     const readout = h("span", { class: "quiet readout" });
     const row = { layer, spatial, filters, maps, readout };
     maps.addEventListener("pointermove", (event) => this.point(row, index, event));

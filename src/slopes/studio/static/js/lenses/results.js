@@ -3,10 +3,10 @@
 import { fill, h } from "../dom.js";
 import { colours, paintPicture } from "./paint.js";
 
-/** The probabilities of the classes as bars; a click explains a class. */
+/** The probabilities of the classes as bars; a click explains a class. tip: the attributes of the tooltip, whose text is each bar's own. */
 export class Probabilities {
-  constructor(explain) {
-    this.explain = explain;
+  constructor(explain, tip) {
+    Object.assign(this, { explain, tip });
     this.element = h("div", { class: "bars" });
     this.bars = [];
   }
@@ -14,7 +14,7 @@ export class Probabilities {
   show(classes) {
     this.bars = classes.map((name, label) => {
       const bar = h("i", {}), share = h("span", { class: "share" });
-      const button = h("button", { type: "button", class: "plain", onclick: () => this.explain(label), "data-tip": `Show what counts for ${name}: the saliency of this class` },
+      const button = h("button", { type: "button", class: "plain", onclick: () => this.explain(label), ...this.tip, "data-tip": `Show what counts for ${name}: the saliency of this class` },
         h("span", { class: "name" }, name), h("span", { class: "track" }, bar), share);
       return { bar, share, button };
     });
@@ -37,8 +37,8 @@ export class Probabilities {
 
 /** The confusion matrix as a table, wrong cells coloured by their count. */
 export class Matrix {
-  constructor() {
-    this.element = h("div", { class: "matrix", tabindex: 0, role: "group", "aria-label": "confusion matrix" });
+  constructor(tip) {
+    this.element = h("div", { class: "matrix", tabindex: 0, role: "group", "aria-label": "confusion matrix", ...tip });
   }
 
   show(classes) {
@@ -63,12 +63,12 @@ export class Matrix {
   }
 }
 
-/** A button with a small picture. */
+/** A button with a small picture; tip: the attributes of its tooltip. */
 export function thumbnail(pixels, index, shape, size, caption, tip, click, box) {
   const canvas = h("canvas", { "aria-hidden": "true" });
   const context = paintPicture(canvas, pixels, index * shape[0] * shape[1] * shape[2], shape, size);
   if (box) frame(context, box, size / shape[2]);
-  return h("button", { type: "button", class: "plain thumbnail", onclick: click, "data-tip": tip, "aria-label": caption ? undefined : tip }, canvas, caption && h("span", {}, caption));
+  return h("button", { type: "button", class: "plain thumbnail", onclick: click, ...tip, "aria-label": `${caption}${caption && ": "}${tip["data-tip"]}` }, canvas, caption && h("span", {}, caption));
 }
 
 /** A frame around the pixels [top, left, bottom, right], the last included. */

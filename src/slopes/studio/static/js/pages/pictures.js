@@ -12,6 +12,7 @@ import { Matrix, Probabilities, frame, thumbnail } from "../lenses/results.js";
 import { tips } from "../tips.js";
 
 const tip = tips("pictures", HELP);
+const about = (name, text) => ({ ...tip(name), "data-tip": text }); // the docs of a control, and what this one of many does
 const BRIGHT = [248, 153, 51]; // red, green and blue of the pixel that counts most
 const SEEN = 210, EVIDENCE = 130, MINIATURE = 34, CAPTIONED = 56;
 
@@ -38,12 +39,12 @@ class Pictures {
     this.draw = perRedraw((strokes) => connection.send("draw", { strokes }));
     this.pad = new Pad((strokes) => this.draw(strokes));
     this.hover = perRedraw((layer, y, x) => connection.send("hover", { layer, row: y, column: x }));
-    this.layers = new Layers({ hover: this.hover, choose: (layer, unit) => connection.send("unit", { layer, unit }) });
-    this.probabilities = new Probabilities((label) => connection.send("explain", { label: label === this.target && this.chosen ? -1 : label }));
-    this.matrix = new Matrix();
+    this.layers = new Layers({ hover: this.hover, choose: (layer, unit) => connection.send("unit", { layer, unit }) }, tip);
+    this.probabilities = new Probabilities((label) => connection.send("explain", { label: label === this.target && this.chosen ? -1 : label }), tip("probabilities"));
+    this.matrix = new Matrix(tip("confusion"));
     this.loss = new Chart("Loss", tip("loss"));
     this.accuracy = new Chart("Accuracy", tip("accuracy"));
-    this.seen = h("canvas", { role: "img", "aria-label": "the picture as the network sees it" });
+    this.seen = h("canvas", { role: "img", "aria-label": "the picture as the network sees it", ...tip("picture") });
     this.evidence = h("canvas", { role: "img", "aria-label": "saliency: the pixels that count" });
     this.caption = h("p", { class: "quiet" });
     this.evidenceCaption = h("p", { class: "quiet" });
@@ -121,7 +122,7 @@ class Pictures {
     this.probabilities.show(values.classes);
     this.matrix.show(values.classes);
     fill(this.gallery, values.labels.map((label, index) => thumbnail(pictures, index, values.shape, MINIATURE, "",
-      `Test picture ${index}: ${values.classes[label]}`, () => this.choose("test", index))));
+      about("gallery", `Test picture ${index}: ${values.classes[label]}`), () => this.choose("test", index))));
   }
 
   showLayers({ layers, parameters }) {
@@ -189,7 +190,7 @@ class Pictures {
     this.matrix.update(counts);
     this.testLine.textContent = `After ${step.toLocaleString("en")} steps ${(100 * accuracy).toFixed(1)} % of the test pictures are right, ${wrong} are wrong; loss ${loss.toFixed(3)} nats.`;
     fill(this.mistakes, mistakes.map(({ index, label, predicted, share }, i) => thumbnail(pictures, i, this.data.shape, CAPTIONED,
-      `${this.data.classes[label]}, not ${this.data.classes[predicted]}`, `Taken for ${this.data.classes[predicted]} (${(100 * share).toFixed(0)} %), but it is ${this.data.classes[label]}: show it`,
+      `${this.data.classes[label]}, not ${this.data.classes[predicted]}`, about("mistakes", `Taken for ${this.data.classes[predicted]} (${(100 * share).toFixed(0)} %), but it is ${this.data.classes[label]}: show it`),
       () => this.choose("test", index))));
   }
 
@@ -198,13 +199,13 @@ class Pictures {
     const spatial = this.listed[layer].shape.length === 3;
     this.favouriteTitle.textContent = `Favourite inputs of ${spatial ? "map" : "unit"} ${unit}, ${this.listed[layer].text}`;
     fill(this.favourites, indices.map((index, i) => thumbnail(pictures, i, this.data.shape, CAPTIONED, activations[i].toFixed(2),
-      `Training picture ${index}: activation ${activations[i].toFixed(2)}, of ${searched} that were searched; show it`, () => this.choose("training", index), spatial ? boxes[i] : null)));
+      about("favourites", `Training picture ${index}: activation ${activations[i].toFixed(2)}, of ${searched} that were searched; show it`), () => this.choose("training", index), spatial ? boxes[i] : null)));
   }
 
   showIdeal({ made, low, high, activation }, { picture }) {
     const button = h("button", { type: "button", ...tip("ideal"), onclick: () => this.connection.send("ideal") }, "Make its ideal picture");
     if (!made) return fill(this.ideal, button);
-    const canvas = h("canvas", { role: "img", "aria-label": "the ideal picture of the unit" });
+    const canvas = h("canvas", { role: "img", "aria-label": "the ideal picture of the unit", ...tip("ideal") });
     paintPicture(canvas, picture, 0, this.data.shape, EVIDENCE);
     fill(this.ideal, canvas, h("div", { class: "stack" }, h("p", { class: "quiet" }, `activation ${activation.toFixed(2)}; pixels from ${low.toFixed(1)} (black) to ${high.toFixed(1)} (white)`), button));
   }

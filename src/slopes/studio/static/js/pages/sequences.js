@@ -45,17 +45,18 @@ class Sequences {
     this.summary = h("p", { class: "quiet" });
     this.note = h("p", { class: "note", hidden: true });
     this.prompt = h("input", { type: "text", maxlength: 200, value: "ROMEO:" });
-    this.heat = h("input", { type: "range", min: 0.1, max: 2, step: 0.1, value: 0.8, oninput: () => (this.heatShown.value = this.heat.value) });
-    this.heatShown = h("output", {}, "0.8");
-    this.sample = h("pre", { class: "sample", tabindex: 0, "aria-label": "what the network wrote last" });
+    this.heat = h("input", { type: "range", min: 0.1, max: 2, step: 0.1, value: 0.8, oninput: () => (this.heatShown.textContent = this.heat.value) });
+    this.heatShown = h("span", {}, "0.8"); // no output, which would take the label from the slider
+    this.sample = h("pre", { class: "sample", tabindex: 0, "aria-label": "what the network wrote last", ...tip("sample") });
     this.earlier = h("div", { class: "stack" });
     this.pasted = h("textarea", { rows: 5, maxlength: 200000, placeholder: "Paste a text: 200 to 200,000 characters" });
     this.text = h("input", { type: "text", maxlength: 96, value: "ROMEO: The night is long and cold.", onchange: () => connection.send("read", { text: this.text.value }) });
-    this.strip = h("div", { class: "strip", tabindex: 0, role: "group", "aria-label": "the text, each character with how likely the network thought it" });
+    this.strip = h("div", { class: "strip", tabindex: 0, role: "group", "aria-label": "the text, each character with how likely the network thought it", ...tip("strip") });
     this.expected = h("p", { class: "quiet" });
+    this.readNote = h("p", { class: "note", role: "status", hidden: true });
     this.heats = h("div", { class: "heats" });
     this.unrolled = s("svg", { class: "unrolled", role: "img" });
-    this.start = h("input", { type: "range", min: 0, max: 30, value: 0, "aria-label": "first step that is shown", oninput: () => { this.first = Number(this.start.value); this.drawUnrolled(); } });
+    this.start = h("input", { type: "range", min: 0, max: 30, value: 0, oninput: () => { this.first = Number(this.start.value); this.drawUnrolled(); } });
     this.unitField = figure("unit", "Unit", tip("unit"), { min: 0, max: 255, step: 1 }, (_, unit) => connection.send("unit", { unit }));
     this.attention = h("div", { class: "attention" });
     this.element = this.makePage();
@@ -87,10 +88,10 @@ class Sequences {
     this.recurrentPanels = [
       h("section", { class: "panel stack wide" }, h("h2", tip("unrolled"), "Unrolled in time"),
         h("div", { class: "row" }, this.unitField, h("label", tip("from"), "Steps from", this.start), h("p", { class: "quiet grow" }, "One unit of the state, from character to character: circles hold values, lines what adds up; ", h("i", { class: "key blue" }), " above 0, ", h("i", { class: "key orange" }), " below.")),
-        h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "the unrolled network" }, this.unrolled)),
+        h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "the unrolled network", ...tip("unrolled") }, this.unrolled)),
     ];
     this.attentionPanel = h("section", { class: "panel stack wide" }, h("h2", tip("attention"), "Attention"),
-      h("p", { class: "quiet" }, "A map for each head of each layer. A row is a character that reads, a column one that it looks at: the darker, the more. What comes later is hidden."), this.attention);
+      h("p", { class: "quiet" }, "A map for each head of each layer. A row is a character that reads, a column one that it looks at: the bluer, the more. What comes later is hidden."), this.attention);
     this.flowPanel = h("section", { class: "panel stack wide" }, h("h2", {}, "With and without gates"), this.compare, this.flow.element,
       h("p", { class: "quiet" }, "A line that falls to the left is a vanishing gradient: the network cannot learn what that far back has to do with the end."));
     return h("div", { class: "lenses" },
@@ -100,13 +101,13 @@ class Sequences {
         h("div", { class: "row" }, h("label", { class: "grow", ...tip("prompt") }, "Prompt", this.prompt),
           h("label", tip("temperature"), h("span", {}, "Temperature ", this.heatShown), this.heat),
           h("button", { type: "button", ...tip("write"), onclick: write }, "Write")),
-        this.sample, h("details", {}, h("summary", {}, "Earlier samples"), this.earlier)),
+        this.sample, h("details", {}, h("summary", tip("earlier"), "Earlier samples"), this.earlier)),
       h("section", { class: "panel stack" }, h("h2", {}, "Learning"), this.loss.element,
-        h("details", {}, h("summary", {}, "Learn a text of your own"), h("div", { class: "stack" }, h("label", {}, "Text", this.pasted),
+        h("details", {}, h("summary", tip("paste"), "Learn a text of your own"), h("div", { class: "stack" }, h("label", tip("paste"), "Text of your own", this.pasted),
           h("button", { type: "button", ...tip("paste"), onclick: () => this.connection.send("paste", { text: this.pasted.value }) }, "Learn this text")))),
       h("section", { class: "panel stack wide" }, h("h2", {}, "Reading"),
         h("label", tip("read"), "Text to read, up to 96 characters", this.text),
-        this.strip, this.expected, this.heats),
+        this.readNote, this.strip, this.expected, this.heats),
       this.recurrentPanels, this.attentionPanel, this.flowPanel);
   }
 
@@ -114,7 +115,7 @@ class Sequences {
     this.settings = settings;
     showSettings(this.element, settings);
     if (document.activeElement !== this.prompt) this.prompt.value = prompt;
-    if (document.activeElement !== this.heat) this.heat.value = this.heatShown.value = temperature;
+    if (document.activeElement !== this.heat) this.heat.value = this.heatShown.textContent = temperature;
     this.buttons.show({ playing, ready, task });
   }
 
@@ -137,6 +138,8 @@ class Sequences {
 
   showReading(values, arrays) {
     this.reading = { ...values, arrays };
+    this.readNote.textContent = values.note;
+    this.readNote.hidden = !values.note;
     this.showStrip();
     const names = [...values.states.map((name) => [name, arrays[name]]), ...values.gates.filter((name) => !(name === "n" && values.gates.length === 1)).map((name) => [name, arrays[`gate_${name}`]])];
     if (Object.keys(this.maps).join() !== names.map(([name]) => name).join()) this.makeMaps(names.map(([name]) => name));
@@ -202,7 +205,7 @@ class Sequences {
       const maps = arrays[`attention${layer}`], [heads, length] = maps.shape;
       for (let head = 0; head < heads; head++) rows.push({ layer, head, maps, length });
     }
-    if (this.attention.children.length !== rows.length) fill(this.attention, rows.map(({ layer, head }) => h("figure", { class: "stack" }, h("figcaption", { class: "quiet" }, `layer ${layer + 1}, head ${head + 1} `, h("span", { class: "readout" })), h("canvas", { role: "img", "aria-label": `attention of layer ${layer + 1}, head ${head + 1}` }))));
+    if (this.attention.children.length !== rows.length) fill(this.attention, rows.map(({ layer, head }) => h("figure", { class: "stack", ...tip("attention") }, h("figcaption", { class: "quiet" }, `layer ${layer + 1}, head ${head + 1} `, h("span", { class: "readout" })), h("canvas", { role: "img", "aria-label": `attention of layer ${layer + 1}, head ${head + 1}` }))));
     rows.forEach(({ head, maps, length }, index) => {
       const figureElement = this.attention.children[index], canvas = figureElement.querySelector("canvas"), readout = figureElement.querySelector(".readout");
       const side = Math.max(120, figureElement.clientWidth - 14), cell = side / length, sheet = new Sheet(canvas, side + 14, side + 14, theme);
