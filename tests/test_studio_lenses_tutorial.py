@@ -82,14 +82,14 @@ def too_few_pictures(engine: LiveEngine) -> None:
     many = ask(engine)
     assert many.header["curve"]["step"] == 200
     ask(engine, replace(DIGITS, rate=0.003, examples=96))
-    losses = [play(engine, 200).arrays["curve.test"][1, -1] for _ in range(3)]
+    losses = [play(engine, 150).arrays["curve.test"][1, -1] for _ in range(3)]
     assert engine.live.curve.points()[1, -1] < 0.01 and losses[0] < losses[1] < losses[2]
     assert many.arrays["curve.test"][1, -1] < losses[0] / 2
 
 
 def from_letters_to_words(engine: LiveEngine) -> None:
     corpus = ask(engine, STORY).header["corpus"]
-    play(engine, 200)
+    play(engine, 100)
     frame = ask(engine, Write("The ", 0.3))
     assert frame.arrays["curve.lstm"][1, -1] < corpus["frequencies"] < corpus["chance"]
     cold = frame.header["writing"]["samples"][-1]["text"]
