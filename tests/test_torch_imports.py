@@ -49,7 +49,14 @@ def vectors(torch):
     return layer.weight.detach(), layer.bias.detach()
 
 
-PROGRAMS = [(clipped, 1), (clipped, 3.0), (clipped, float("inf")), (attention,), (rows,), (head_weights,), (ignored,), (vectors,)]
+def mapped(torch):
+    x = torch.arange(6.0).reshape(2, 3)
+    squares = torch.func.grad(lambda row: (row.view(-1) ** 3).sum())
+    return torch.vmap(torch.dot, in_dims=(0, None))(x, x[1]), torch.vmap(squares, out_dims=1)(x)
+
+
+PROGRAMS = [(mapped,), (clipped, 1), (clipped, 3.0), (clipped, float("inf")), (attention,), (rows,), (head_weights,),
+            (ignored,), (vectors,)]
 
 
 @pytest.mark.filterwarnings("ignore")

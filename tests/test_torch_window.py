@@ -327,7 +327,7 @@ def test_other_devices_are_refused_in_words(use):
 
 
 @pytest.mark.parametrize("module, name, way", [
-    (torch.linalg, "lu", "sl.linalg"), (torch, "vmap", "sl.vmap"), (torch, "xyz", "docs/pytorch.md"),
+    (torch.linalg, "lu", "sl.linalg"), (torch.func, "jacrev", "sl.jacobian"), (torch, "xyz", "docs/pytorch.md"),
     (torch.nn, "FractionalMaxPool2d", "sl.nn"),
     (torch.optim, "ASGD", "sl.optim has"), (torch.optim.lr_scheduler, "SWALR", "sl.optim.schedules"),
     (F, "grid_sample", "slopes"),
