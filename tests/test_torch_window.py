@@ -327,7 +327,7 @@ def test_other_devices_are_refused_in_words(use):
 
 
 @pytest.mark.parametrize("module, name, way", [
-    (torch.linalg, "lu", "sl.linalg"), (torch, "vmap", "sl.vmap"), (torch, "xyz", "docs/pytorch.md"),
+    (torch.linalg, "lu", "sl.linalg"), (torch.func, "jacrev", "sl.jacobian"), (torch, "xyz", "docs/pytorch.md"),
     (torch.nn, "FractionalMaxPool2d", "sl.nn"),
     (torch.optim, "ASGD", "sl.optim has"), (torch.optim.lr_scheduler, "SWALR", "sl.optim.schedules"),
     (F, "grid_sample", "slopes"),
@@ -343,7 +343,6 @@ def test_what_is_missing_names_the_way_of_slopes(module, name, way):
     (lambda: torch.ones(1, requires_grad=True).backward(create_graph=True), "sl.grad"),
     (lambda: torch.ones(1).register_hook(print), "taps"), (lambda: nn.ReLU().register_full_backward_hook(print), "taps"),
     (lambda: torch.ones(2, dtype=torch.int64).mean(), "float"),
-    (lambda: torch.nn.utils.clip_grad_norm_([nn.Parameter(torch.ones(1))], 1.0, norm_type=1), "clip_grad_value_"),
     (lambda: torch.multinomial(torch.ones(2), 3), "replacement"), (lambda: torch.ones(4).split([1, 2]), "do not add up"),
     (lambda: torch.utils.data.TensorDataset(torch.ones(2), torch.ones(3)), "rows"),
     (lambda: torch.utils.data.random_split(range(5), [1, 2]), "do not add up"),

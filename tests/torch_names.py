@@ -38,7 +38,6 @@ ABSENT = {  # by the reason
     "complex numbers are eager results of sl.fft and sl.linalg.eig only": "complex polar view_as_complex view_as_real stft",
     "one process on one CPU: sl.fit uses all cores": "distributed",
     "distributions are a library of their own: sl.normal, sl.uniform, sl.bernoulli draw": "distributions poisson",
-    "sl.grad, sl.vjp, sl.jvp, sl.vmap": "func vmap",
     "whole numbers of NumPy: numpy.gcd, numpy.lcm, numpy.unravel_index": "gcd lcm unravel_index",
     "the state of a generator is a module's: sl.Generator, named_state()": "get_rng_state",
     "sl.diff, numpy.gradient": "gradient",

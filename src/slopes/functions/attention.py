@@ -26,14 +26,15 @@ __all__ = ["scaled_dot_product_attention"]
 
 @named_call
 def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: Any = 0.0,
-                                 is_causal: bool = False, scale: float | None = None) -> Tensor:
+                                 is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False) -> Tensor:
     """y = softmax(scale query key^T + mask) value, scale = 1 / sqrt(E) unless given.
 
     query (..., L, E), key (..., S, E), value (..., S, D) -> (..., L, D); leading axes broadcast.
     attn_mask broadcasts to (..., L, S): booleans are True for visible keys, floats are added to the scores. With is_causal, query i
     sees keys 0 to i. The result of a query without visible keys is 0 (in PyTorch NaN). A key that is hidden from all queries has no
     effect: it and its value may be NaN or infinite. A key that is hidden from some queries only, as with is_causal, must be finite.
-    dropout_p is the dropout probability of the weights.
+    dropout_p is the dropout probability of the weights. With enable_gqa, query (..., H, L, E) has a multiple of the heads of key and
+    value (..., H / n, S, E): n neighbouring heads share a key and a value (Ainslie et al., "GQA", 2023).
     Raises ShapeError for shapes that do not match, and without keys.
     Source: Vaswani et al., "Attention is all you need", 2017.
 
@@ -44,6 +45,8 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
     tensor([[2.]])
     """
     query, key, value = asarray(query), asarray(key), asarray(value)
+    if enable_gqa:
+        key, value = share_heads("key", query, key), share_heads("value", query, value)
     mask = None if attn_mask is None else asarray(attn_mask)
     check_attention(query, key, value, mask)
     if mask is not None:
@@ -54,6 +57,15 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: An
     weights = attention_weights(query, key, mask, is_causal, scale)
     keep = 1 - dropout_p
     return composite.matmul(weights * (bernoulli(keep, weights.shape).astype(weights.dtype) / keep), value)
+
+
+def share_heads(name: str, query: Tensor, rows: Tensor) -> Tensor:
+    """Keys or values repeated along the axis of heads, so that every head of the query has its own."""
+    if min(query.ndim, rows.ndim) < 3 or not rows.shape[-3] or query.shape[-3] % rows.shape[-3]:
+        raise ShapeError(f"scaled_dot_product_attention: enable_gqa with query {query.shape} and {name} {rows.shape}",
+                         why="the heads, on axis -3, of the query must be a multiple of those of key and value",
+                         repair="leave enable_gqa out for equal numbers of heads")
+    return composite.repeat(rows, query.shape[-3] // rows.shape[-3], axis=-3)
 
 
 def zero_hidden_rows(rows: Tensor, visible: Tensor) -> Tensor:

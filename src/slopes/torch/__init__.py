@@ -42,7 +42,23 @@ from typing import Any
 from ..graph.dtype import bool_ as bool
 from ..graph.dtype import float32, float64, int8, int16, int32, int64, uint8
 from ..modes import enable_grad, no_grad
-from . import autograd, elements, fft, functions, layout, linalg, matrices, nn, optim, scattering, settings, special, statistics, utils
+from . import (
+    autograd,
+    elements,
+    fft,
+    func,
+    functions,
+    layout,
+    linalg,
+    matrices,
+    nn,
+    optim,
+    scattering,
+    settings,
+    special,
+    statistics,
+    utils,
+)
 from .compiling import compile
 from .creation import (
     BoolTensor,
@@ -85,6 +101,7 @@ from .creation import (
 from .creation import as_tensor as asarray
 from .devices import Device as device
 from .devices import backends, cuda
+from .func import vmap
 from .saving import load, save
 from .tensor import Tensor
 
@@ -106,8 +123,6 @@ WAYS = {
     "float16": "sl.fit(storage='bfloat16') keeps what derivatives need in 16 bits",
     "jit": "sl.compile(function)",
     "onnx": "sl.save_onnx(net, path, example)",
-    "func": "sl.grad, sl.vjp, sl.jvp and sl.vmap",
-    "vmap": "sl.vmap",
     "distributed": "fit(threads=): one process uses all cores",
     "profiler": "sl.profile and sl.roofline",
     "set_num_threads": "the environment variable SLOPES_THREADS",

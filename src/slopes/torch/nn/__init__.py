@@ -9,9 +9,9 @@ from typing import Any
 from ... import nn as core
 from ..tensor import Buffer, Parameter
 from . import functional, init, lazy, utils
-from .modules import Module, Sequential, layer_class
+from .modules import Module, MultiheadAttention, Sequential, layer_class
 
-OWN = {"Module", "Sequential", "Parameter", "Buffer"}
+OWN = {"Module", "MultiheadAttention", "Sequential", "Parameter", "Buffer"}
 LAYERS = [name for name in core.__all__ if isinstance(getattr(core, name), type) and issubclass(getattr(core, name), core.Module)
           and name not in OWN]
 globals().update({name: layer_class(getattr(core, name)) for name in LAYERS})

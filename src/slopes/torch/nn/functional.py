@@ -42,8 +42,8 @@ def relu(input: Any, inplace: bool = False) -> Any:
 
 
 @lifted
-def softmin(input: Any, dim: int) -> Any:
-    return F.softmin(input, axis=dim)
+def softmin(input: Any, dim: int, dtype: Any = None) -> Any:
+    return F.softmin(input if dtype is None else F.astype(input, dtype), axis=dim)
 
 
 @lifted
@@ -67,7 +67,11 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
 
 @lifted
-def embedding(input: Any, weight: Any) -> Any:
+def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
+    """Rows of the table; the row `padding_idx` gets no gradient."""
+    if padding_idx is not None:
+        row = F.reshape(F.arange(weight.shape[0]) == padding_idx % weight.shape[0], (-1, 1))
+        weight = F.where(row, weight.detach(), weight)
     return F.take(weight, input, axis=0)
 
 
@@ -115,8 +119,8 @@ def layer_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, 
 
 @lifted
 def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
-                                 scale: float | None = None) -> Any:
-    return F.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale)
+                                 scale: float | None = None, enable_gqa: bool = False) -> Any:
+    return F.scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
 
 
 def convolution(name: str) -> Callable[..., Any]:

@@ -126,6 +126,22 @@ def layer_class(kind: type[core.Module]) -> type:
     return type(kind.__name__, (Layer, kind), {"__doc__": kind.__doc__, "__module__": __package__})
 
 
+class MultiheadAttention(Layer, core.MultiheadAttention):
+    """torch.nn.MultiheadAttention: sl.nn.MultiheadAttention, which returns (y, weights), or (y, None) without need_weights.
+
+    >>> import slopes.torch as torch
+    >>> x = torch.ones(2, 5, 4)
+    >>> y, weights = torch.nn.MultiheadAttention(4, 2, batch_first=True)(x, x, x)
+    >>> y.shape, weights.shape
+    ((2, 5, 4), (2, 5, 5))
+    """
+
+    def forward(self, query: Any, key: Any = None, value: Any = None, key_padding_mask: Any = None, need_weights: bool = True,
+                attn_mask: Any = None, average_attn_weights: bool = True, is_causal: bool = False) -> Any:
+        result = super().forward(query, key, value, key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal)
+        return result if need_weights else (result, None)
+
+
 class Sequential(Layer, core.Sequential):
     """torch.nn.Sequential(*layers), or of a dictionary from names to layers."""
 

@@ -103,6 +103,8 @@ class CosineAnnealingLR(LRScheduler):
     """eta_min + (base - eta_min) (1 + cos(pi epoch / T_max)) / 2, which rises again after T_max."""
 
     def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+        self.eta_min = eta_min
+
         def make(base: float) -> Callable[[int], float]:
             floor = eta_min / base
             return lambda epoch: floor + (1 - floor) * (1 + math.cos(math.pi * epoch / T_max)) / 2
@@ -167,21 +169,47 @@ class SequentialLR:
         """The rate of each group."""
         return self.schedulers[0].get_last_lr()
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"last_epoch": self.last_epoch, "_schedulers": states_of(self.schedulers)}
 
-FACTORS = (StepLR, MultiStepLR, ExponentialLR, LinearLR, ConstantLR, PolynomialLR, MultiplicativeLR)  # each step multiplies the rate
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.last_epoch = state_dict["last_epoch"]
+        load_states(self.schedulers, state_dict["_schedulers"])
+
+
+def states_of(schedulers: Sequence[LRScheduler]) -> list[dict[str, Any]]:
+    return [one.state_dict() for one in schedulers]
+
+
+def load_states(schedulers: Sequence[LRScheduler], states: Sequence[dict[str, Any]]) -> None:
+    """Set the positions of several schedules; ArgumentError unless there is a state for each."""
+    if len(states) != len(schedulers):
+        raise ArgumentError(f"load_state_dict: a state of {len(states)} schedules for {len(schedulers)}",
+                            why="each schedule has its own position", repair="make the schedules as those that were saved")
+    for one, state in zip(schedulers, states):
+        one.load_state_dict(state)
+
+
+FACTORS = (StepLR, MultiStepLR, ExponentialLR, LinearLR, ConstantLR, PolynomialLR, MultiplicativeLR,
+           CosineAnnealingLR)  # each step multiplies the rate, that of a cosine if eta_min=0
 
 
 class ChainedScheduler:
-    """Several schedules at once: the rate is the initial rate times the product of their factors."""
+    """Several schedules at once: the rate is the initial rate times the product of their factors.
+
+    A CosineAnnealingLR must have eta_min=0, and acts as in PyTorch for T_max steps; it then rises again, while PyTorch restarts it
+    without the other factors.
+    """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Any = None) -> None:
         if not schedulers:
             raise ArgumentError("ChainedScheduler: no schedules", why="the rate is the product of their factors",
                                 repair="pass a list of at least one")
         for one in schedulers:
-            if not isinstance(one, FACTORS):
+            if not isinstance(one, FACTORS) or (isinstance(one, CosineAnnealingLR) and one.eta_min):
                 raise ArgumentError(f"ChainedScheduler: {type(one).__name__} sets the rate and does not multiply it",
-                                    why="the schedules before it would have no effect", repair="SequentialLR runs one after the other")
+                                    why="the schedules before it would have no effect", repair="SequentialLR runs one after the other"
+                                    + ("; eta_min=0 makes it a factor" if isinstance(one, CosineAnnealingLR) else ""))
         self.schedulers = list(schedulers)
         self.optimizer = optimizer if optimizer is not None else self.schedulers[0].optimizer
         if any(one.optimizer is not self.optimizer for one in self.schedulers):
@@ -194,6 +222,12 @@ class ChainedScheduler:
         for one in self.schedulers:
             one.step()
         self.set_rates()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"_schedulers": states_of(self.schedulers)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        load_states(self.schedulers, state_dict["_schedulers"])
 
     def set_rates(self) -> None:
         with on_side(core=True):

@@ -7,7 +7,6 @@ from typing import Any
 
 from .... import functions as F
 from .... import optim
-from ....errors import ArgumentError
 from ....tensor import Tensor as CoreTensor
 from ...in_place import change
 from ...sides import lifted
@@ -17,12 +16,16 @@ from . import rnn
 @lifted
 def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) -> Any:
     """Scale all gradients by one factor so that their norm together is at most max_norm; returns the norm before."""
-    return optim.clip_by_norm(as_list(parameters), max_norm) if norm_type == 2 else refuse_norm(norm_type)
-
-
-def refuse_norm(norm_type: float) -> Any:
-    raise ArgumentError(f"clip_grad_norm_: norm_type={norm_type} is not in slopes.torch", why="the norm is the Euclidean one",
-                        repair="leave norm_type=2, or use clip_grad_value_")
+    if norm_type == 2:
+        return optim.clip_by_norm(as_list(parameters), max_norm)
+    with_gradient = [parameter for parameter in as_list(parameters) if parameter.grad is not None]
+    if not with_gradient:
+        return F.asarray(0.0)
+    norm = F.vector_norm(F.concat([F.reshape(parameter.grad, (-1,)) for parameter in with_gradient]), ord=norm_type)
+    factor = F.minimum(max_norm / (norm + 1e-6), 1.0)
+    for parameter in with_gradient:
+        parameter.grad = parameter.grad * factor.astype(parameter.grad.dtype)
+    return norm
 
 
 @lifted
@@ -41,7 +44,7 @@ def parameters_to_vector(parameters: Iterable[Any]) -> Any:
 
 
 def vector_to_parameters(vec: Any, parameters: Iterable[Any]) -> None:
-    start = 0
+    start, vec = 0, vec.detach()
     for parameter in parameters:
         stop = start + parameter.numel()
         change(parameter.data, "copy_", vec[start:stop].reshape(parameter.shape))
