@@ -1,6 +1,6 @@
 """Sentence vectors of a published network, such as all-MiniLM-L6-v2: slopes beside onnxruntime, same weights, same texts.
 
-    python -m benchmarks.minilm FOLDER [--sentences 200] [--repeats 5]
+    python -m benchmarks.minilm FOLDER [--sentences 200] [--repeats 5] [--batch 8]
 
 FOLDER holds config.json, model.safetensors, vocab.txt, tokenizer.json and the settings of sentence-transformers. The ONNX program
 is written here from the weights in the file, operator by operator, so that it shares nothing with slopes; tokens are compared with
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from slopes.zoo import sentence_embedding
 OPSET = 17  # the first with LayerNormalization
 IR = 8
 FAR = -1e9  # added to the scores of padding
-BATCH = 32
 
 
 class Program:
@@ -106,12 +106,12 @@ def write_bert(weights: dict[str, np.ndarray], heads: int, eps: float) -> bytes:
     return program.model(add("LpNormalization", mean, axis=-1, p=2), width)
 
 
-def embed_by_onnxruntime(session: Any, rows: list[np.ndarray]) -> np.ndarray:
+def embed_by_onnxruntime(session: Any, rows: list[np.ndarray], batch: int) -> np.ndarray:
     """The vectors of texts, sorted by length and in batches as slopes has them."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     vectors: list[Any] = [None] * len(rows)
-    for start in range(0, len(rows), BATCH):
-        indices = order[start : start + BATCH]
+    for start in range(0, len(rows), batch):
+        indices = order[start : start + batch]
         tokens = np.zeros((len(indices), max(len(rows[i]) for i in indices)), np.int64)
         for row, i in zip(tokens, indices):
             row[: len(rows[i])] = rows[i]
@@ -120,10 +120,11 @@ def embed_by_onnxruntime(session: Any, rows: list[np.ndarray]) -> np.ndarray:
     return np.array(vectors)
 
 
-def seconds(function: Any) -> float:
-    start = time.perf_counter()
+def seconds(function: Callable[[], object]) -> tuple[float, float]:
+    """Elapsed time and CPU time of a call."""
+    start, start_cpu = time.perf_counter(), time.process_time()
     function()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - start_cpu
 
 
 def main() -> None:
@@ -131,6 +132,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sentences", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=8)
     options = parser.parse_args()
     texts = [str(text) for text in data.rt_polarity().train.inputs[: options.sentences]]
     net = sentence_embedding.from_pretrained(options.folder)
@@ -143,15 +145,21 @@ def main() -> None:
     heads = net.bert.encoder.layers[0].self_attn.num_heads
     weights = dict(sl.read_checkpoint(options.folder).items())
     session = onnxruntime.InferenceSession(write_bert(weights, heads, net.bert.norm.eps), providers=["CPUExecutionProvider"])
-    mine, others = net.embed(texts, BATCH), embed_by_onnxruntime(session, rows)
+    mine, others = net.embed(texts, options.batch), embed_by_onnxruntime(session, rows, options.batch)
     print(f"largest difference of {mine.size} values: {np.abs(mine - others).max():.2e}; "
           f"least cosine: {np.sum(mine * others, 1).min():.8f}")
-    times: dict[str, list[float]] = {"slopes, tokens included": [], "onnxruntime, without tokens": []}
-    for _ in range(options.repeats):  # in turn, so that both have the same disturbances
-        times["slopes, tokens included"].append(seconds(lambda: net.embed(texts, BATCH)))
-        times["onnxruntime, without tokens"].append(seconds(lambda: embed_by_onnxruntime(session, rows)))
-    for name, values in times.items():
-        print(f"{name}: {1000 * statistics.median(values) / len(texts):.2f} ms a sentence (best {1000 * min(values) / len(texts):.2f})")
+    parts: dict[str, Callable[[], object]] = {
+        "slopes, tokens": lambda: [net.pieces.encode(text, net.length) for text in texts],
+        "slopes, tokens and network": lambda: net.embed(texts, options.batch),
+        "onnxruntime, tokens by tokenizers": lambda: [engine.encode(text).ids for text in texts],
+        "onnxruntime, network": lambda: embed_by_onnxruntime(session, rows, options.batch)}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in parts}
+    for _ in range(options.repeats):  # in turn, so that all have the same disturbances
+        for name, function in parts.items():
+            times[name].append(seconds(function))
+    for name, pairs in times.items():
+        elapsed, cpu = (1000 * statistics.median(values) / len(texts) for values in zip(*pairs))
+        print(f"{name}: {elapsed:.2f} ms a sentence, {cpu:.2f} ms of CPU time")
 
 
 if __name__ == "__main__":

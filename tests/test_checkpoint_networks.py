@@ -179,6 +179,11 @@ def test_sentences_become_vectors(tmp_path):
         assert len(tokens) <= 12
         y = net.bert(sl.tensor(tokens[None])).numpy()[0].mean(0)
         assert np.abs(vector - y / np.linalg.norm(y)).max() < TOLERANCE
+    compilations = net.compiled.compilations
+    assert np.array_equal(net.embed(texts, batch_size=4), vectors) and net.compiled.compilations == compilations  # the same programs
+    assert np.abs(net.embed(texts[:1]) - vectors[0]).max() < TOLERANCE  # alone
+    lengths = [1, 8, 9, 33, 64, 65, 81, 128, 129, 256, 257]
+    assert [sentence_embedding.round_up(length) for length in lengths] == [8, 8, 16, 40, 64, 80, 96, 128, 160, 256, 320]
     first = sentence_embedding.SentenceEmbedding(net.bert, net.pieces, "first", normalize=False).eval()
     tokens = first.tokens(texts[:1])
     assert np.allclose(first(sl.tensor(tokens)).numpy(), net.bert(sl.tensor(tokens)).numpy()[:, 0])

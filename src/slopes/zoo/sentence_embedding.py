@@ -19,7 +19,8 @@ from ..text.wordpieces import WordPieces
 from .bert import BERT
 from .bert import from_pretrained as bert_from_pretrained
 
-LENGTHS = 16  # lengths are rounded up to multiples: a program is compiled for each
+LEAST_STEP = 8  # between the lengths that programs are compiled for
+STEPS = 4  # such lengths in each doubling: at most a quarter of a row is padding
 POOLING = ("pooling_mode_mean_tokens", "pooling_mode_cls_token")
 LEAST_NORM = 1e-12
 MOST_MODULES = 2**20  # bytes
@@ -43,6 +44,7 @@ class SentenceEmbedding(nn.Module):
     def __init__(self, bert: BERT, pieces: WordPieces, pooling: str = "mean", normalize: bool = True, length: int | None = None) -> None:
         self.bert, self.pieces, self.pooling, self.normalize = bert, pieces, pooling, normalize
         self.length = min(length or bert.positions.length, bert.positions.length)
+        self.compiled = compile(self)  # kept, as `embed` uses its programs again
 
     def forward(self, tokens: Tensor) -> Tensor:
         y = self.bert(tokens)
@@ -54,26 +56,36 @@ class SentenceEmbedding(nn.Module):
         return y / maximum(root_of_squares((y * y).sum(axis=-1, keepdims=True)), LEAST_NORM) if self.normalize else y
 
     def tokens(self, texts: Sequence[str]) -> np.ndarray:
-        """The indices (N, L) of texts, cut to `length`, filled up with padding; L is a multiple of 16 where that is possible."""
-        rows = [self.pieces.encode(text, self.length) for text in texts]
+        """The indices (N, L) of texts, cut to `length`, filled up with padding; L is one of `round_up` where possible."""
+        return self.fill([self.pieces.encode(text, self.length) for text in texts], len(texts))
+
+    def fill(self, rows: Sequence[np.ndarray], count: int) -> np.ndarray:
+        """Rows of indices as `count` rows of one length, filled up with padding."""
         longest = max(map(len, rows), default=1)
-        tokens = np.full((len(rows), min(-(-longest // LENGTHS) * LENGTHS, max(self.length, longest))), self.bert.padding, np.int64)
+        tokens = np.full((count, min(round_up(longest), max(self.length, longest))), self.bert.padding, np.int64)
         for row, indices in zip(tokens, rows):
             row[: len(indices)] = indices
         return tokens
 
-    def embed(self, texts: Sequence[str], batch_size: int = 32) -> np.ndarray:
-        """The vectors (N, width) of texts, by a compiled function; texts of similar lengths are computed together."""
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        vectors = np.zeros((len(texts), self.bert.words.embedding_dim), np.float32)
-        run = compile(self)
-        for start in range(0, len(texts), batch_size):
+    def embed(self, texts: Sequence[str], batch_size: int = 8) -> np.ndarray:
+        """The vectors (N, width) of texts, by a compiled function; texts of similar lengths are computed together.
+
+        Larger batches are hardly faster on a CPU, and hold more padding. A single text is computed alone.
+        """
+        rows = [self.pieces.encode(text, self.length) for text in texts]
+        order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))  # the longest first: the batch that is filled up holds the shortest
+        vectors = np.zeros((len(rows), self.bert.words.embedding_dim), np.float32)
+        for start in range(0, len(rows), batch_size):
             indices = order[start : start + batch_size]
-            tokens = self.tokens([texts[i] for i in indices])
-            filled = np.full((batch_size, tokens.shape[1]), self.bert.padding, np.int64)
-            filled[: len(tokens)] = tokens
-            vectors[indices] = run(tensor(filled)).numpy()[: len(tokens)]
+            tokens = self.fill([rows[i] for i in indices], batch_size if len(rows) > 1 else 1)
+            vectors[indices] = self.compiled(tensor(tokens)).numpy()[: len(indices)]
         return vectors
+
+
+def round_up(length: int) -> int:
+    """The least of the lengths 8, 16, ..., 64, 80, ..., 128, 160, ... that is not smaller."""
+    step = max(LEAST_STEP, 2 ** (length - 1).bit_length() // (2 * STEPS))
+    return -(-length // step) * step
 
 
 def from_pretrained(folder: Path) -> SentenceEmbedding:
