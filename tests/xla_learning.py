@@ -73,9 +73,10 @@ def compare(cases: list[Case]) -> list[str]:
 
 
 def differing(ours: Results, eager: Results, tolerance: float) -> list[str]:
-    """The names of the values that are further apart than this absolute tolerance and CLOSE, relative."""
+    """The names of the values that are apart; the absolute tolerance is that of second derivatives of losses."""
     return [name for name, value in eager.items()
-            if not np.allclose(ours[name].numpy(), value.detach().numpy(), rtol=CLOSE, atol=tolerance if name == "second" else CLOSE, equal_nan=True)]
+            if not np.allclose(ours[name].numpy(), value.detach().numpy(), rtol=CLOSE, atol=tolerance if name == "second" else CLOSE,
+                               equal_nan=True)]
 
 
 def layer(text: str, x: sl.Tensor) -> tuple[Callable[..., Results], tuple[Any, ...]]:
