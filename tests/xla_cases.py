@@ -34,8 +34,11 @@ def check_values(calls: Sequence[Call]) -> None:
     agree(sl.compile(call, backend="xla")(*inputs), call(*inputs), [case.text for _, case in calls])
 
 
-def check_gradients(calls: Sequence[Call]) -> None:
-    """The gradients of a weighted sum of all results, by all arguments that are floats, in one program."""
+def check_gradients(calls: Sequence[Call], order: int = 1) -> None:
+    """The gradients of a weighted sum of all results, by all arguments that are floats, in one program.
+
+    Order 2: those of the squared norm of these gradients, where errors are measured by the largest element of each, if that is above 1.
+    """
     calls = [(name, case) for name, case in calls if case.node.dtype.kind == "f" and case.arrays]
     inputs = [sl.asarray(array) for _, case in calls for array in case.arrays]
     labels = [case.text for _, case in calls for _ in case.arrays]
@@ -47,5 +50,12 @@ def check_gradients(calls: Sequence[Call]) -> None:
         parts = [sl.sum(y * weight).astype("float64") for y, weight in zip(perform_all(calls, tensors), weights)]
         return sum(parts[1:], parts[0])
 
-    gradient = sl.grad(loss, wrt)
-    agree(sl.compile(gradient, backend="xla")(*inputs), gradient(*inputs), [labels[i] for i in wrt])
+    def squared_norm(*tensors):
+        return sum((sl.sum(g * g).astype("float64") for g in sl.grad(loss, wrt)(*tensors)), sl.zeros((), "float64"))
+
+    gradient = sl.grad(loss if order == 1 else squared_norm, wrt)
+    ours, eager = sl.compile(gradient, backend="xla")(*inputs), gradient(*inputs)
+    if order == 2:
+        sizes = [max(1.0, np.max(np.abs(x.numpy()), initial=0)) for x in eager]
+        ours, eager = ([x / size for x, size in zip(values, sizes)] for values in (ours, eager))
+    agree(ours, eager, [labels[i] for i in wrt])

@@ -29,6 +29,7 @@ Results = dict[str, Any]
 Case = tuple[str, Callable[[], tuple[Callable[..., Results], tuple[Any, ...]]]]  # what it is, and what makes the function and its arguments
 AT_ONCE = 6  # cases in one program
 CLOSE = 2e-4  # relative, and absolute for values around 1: rounding of the second derivatives of float32
+SATURATED = {"cross_entropy(x * 1000, t)": 8.0}  # absolute: there the second derivative is a difference of terms around 4e7, which is 0
 
 
 def main() -> None:
@@ -67,13 +68,15 @@ def compare(cases: list[Case]) -> list[str]:
         sl.seed(3)
         step = sl.compile(run, backend="xla") if compiled else run
         results.append(step([args for _, args in made]))
-    return [f"{text} ({', '.join(names)})" for (text, _), ours, eager in zip(cases, *results) if (names := differing(ours, eager))]
+    return [f"{text} ({', '.join(names)})" for (text, _), ours, eager in zip(cases, *results)
+            if (names := differing(ours, eager, SATURATED.get(text, CLOSE)))]
 
 
-def differing(ours: Results, eager: Results) -> list[str]:
-    """The names of the values that are apart."""
+def differing(ours: Results, eager: Results, tolerance: float) -> list[str]:
+    """The names of the values that are apart; the absolute tolerance is that of second derivatives of losses."""
     return [name for name, value in eager.items()
-            if not np.allclose(ours[name].numpy(), value.detach().numpy(), rtol=CLOSE, atol=CLOSE, equal_nan=True)]
+            if not np.allclose(ours[name].numpy(), value.detach().numpy(), rtol=CLOSE, atol=tolerance if name == "second" else CLOSE,
+                               equal_nan=True)]
 
 
 def layer(text: str, x: sl.Tensor) -> tuple[Callable[..., Results], tuple[Any, ...]]:

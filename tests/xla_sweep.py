@@ -17,14 +17,15 @@ AT_ONCE = 40  # operations in one program
 
 
 def main() -> None:
-    """Check values in all types, and gradients in both types of floats; the first difference is raised."""
+    """Check values in all types, and first and second derivatives in both types of floats; the first difference is raised."""
     sl.seed(0)
     for start in range(0, len(COMPILED), AT_ONCE):
         names = COMPILED[start:start + AT_ONCE]
         values, gradients = calls_of(NATIVE, names), calls_of((float32, float64), names)
         check_values(values)
         check_gradients(gradients)
-        print(f"{names[0]} to {names[-1]}: {len(values)} values, {len(gradients)} gradients agree", flush=True)
+        check_gradients(gradients, order=2)
+        print(f"{names[0]} to {names[-1]}: {len(values)} values, {len(gradients)} first and second derivatives agree", flush=True)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def of_windows(lax: Any, node: Node, read: Read) -> Any:
             padding = [(low, needed(sizes, axis) - low - source.shape[n])
                        for n, axis, (low, _) in zip(windows.params["axes"], spatial, widths)]
             return convolve(lax, x, Operand(read(node.args[1 - i]), other), spatial, Result(node.shape, node.params["out_axes"]),
-                            window_strides=[axis.stride for axis in spatial], padding=padding)
+                            padding, window_strides=[axis.stride for axis in spatial])
     return None
 
 
@@ -152,13 +152,37 @@ def adding_windows(lax: Any, node: Node, crop: Widths | None, read: Read) -> Any
                 sizes[axis] -= before + after
             padding = [(low - before, high - after) for low, high, (before, after) in zip(reach, rest, cuts)]
             return convolve(lax, Operand(read(product.args[i]), own), Operand(back, other), spatial, Result(tuple(sizes), out[:node.ndim]),
-                            window_strides=[1] * len(spatial), padding=padding, lhs_dilation=p["stride"])
+                            padding, window_strides=[1] * len(spatial), lhs_dilation=p["stride"])
     return None
 
 
-def convolve(lax: Any, x: Operand, w: Operand, spatial: Sequence[Spatial], result: Result, **options: Any) -> Any:
-    """The convolution of x, which has the labels that are kept, and w, which has those that are summed, in XLA's order of axes."""
+def trim(lax: Any, x: Operand, kept: Labels, padding: Widths, dilation: Sequence[int]) -> tuple[Operand, Widths]:
+    """The operand without the elements that negative padding cuts off, and the padding that is left: negative where no element would be.
+
+    On CPUs, XLA's convolutions with negative padding can be wrong (seen in jax 0.10.2: 3 examples of 3 channels, padding (-5, 2)).
+    """
+    array, widths = x.array, []
+    for label, (low, high), d in zip(kept, padding, dilation):
+        axis = x.labels.index(label)
+        n = array.shape[axis]
+        first = min(max(0, -(low // d)), n - 1)
+        last = min(max(0, -(high // d)), n - 1 - first)
+        if first or last:
+            array = lax.slice_in_dim(array, first, n - last, axis=axis)
+        widths.append((low + first * d, high + last * d))
+    return Operand(array, x.labels), widths
+
+
+def convolve(lax: Any, x: Operand, w: Operand, spatial: Sequence[Spatial], result: Result, padding: Widths, *,
+             window_strides: Sequence[int], lhs_dilation: Sequence[int] | None = None) -> Any:
+    """The convolution of x, which has the labels that are kept, and w, which has those that are summed, in XLA's order of axes.
+
+    None where padding cuts off all of x, and for some products by groups.
+    """
     kept, summed = [axis.kept for axis in spatial], [axis.summed for axis in spatial]
+    x, padding = trim(lax, x, tuple(kept), padding, lhs_dilation or [1] * len(kept))
+    if any(min(widths) < 0 for widths in padding):
+        return None
     sizes = {**dict(zip(w.labels, w.array.shape)), **dict(zip(result.labels, result.shape))}
     plain = [label for label in x.labels if label not in kept]
     batch = [label for label in plain if label not in w.labels]
@@ -175,7 +199,8 @@ def convolve(lax: Any, x: Operand, w: Operand, spatial: Sequence[Spatial], resul
         return moved.reshape(*(prod(sizes[label] for label in part) for part in parts[:2]), *moved.shape[len(parts[0]) + len(parts[1]):])
 
     y = lax.conv_general_dilated(joined(x, batch, groups + features, kept), joined(w, groups + outputs, features, summed),
-                                 rhs_dilation=[axis.dilation for axis in spatial],
-                                 feature_group_count=prod(sizes[label] for label in groups), **options)
+                                 rhs_dilation=[axis.dilation for axis in spatial], padding=padding,
+                                 window_strides=window_strides, lhs_dilation=lhs_dilation,
+                                 feature_group_count=prod(sizes[label] for label in groups))
     order = [*batch, *groups, *outputs, *kept]
     return y.reshape([sizes[label] for label in order]).transpose([order.index(label) for label in result.labels])
