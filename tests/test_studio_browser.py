@@ -227,6 +227,8 @@ def test_nothing_stands_in_anyones_way(open_page):
         unexplained = """[...document.querySelectorAll("main button, main select, main input, main canvas.plane")].filter(
             (element) => !element.closest("[data-tip]") && !element.getAttribute("aria-label")).map((element) => element.outerHTML)"""
         assert page.evaluate(unexplained) == []
+        nameless = "[...document.querySelectorAll('main input, main select')].filter((item) => !item.labels.length && !item.ariaLabel)"
+        assert page.evaluate(nameless + ".map((item) => item.outerHTML)") == []
 
 
 def test_keyboard_help_and_links(open_page, studio):

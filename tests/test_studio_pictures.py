@@ -50,17 +50,19 @@ def ask(engine: PicturesEngine, message: object) -> Frame:
 
 @pytest.fixture(scope="module")
 def engine() -> PicturesEngine:
+    """A page's engine whose network has done 150 steps."""
     engine = PicturesEngine(Context())
     engine.handle(Attached())
     engine.handle(SETTINGS)
     settle(engine)
+    engine.handle(Control("play"))
+    while engine.scene.model.live.steps < 150:
+        assert engine.step(0.01)
+    engine.handle(Control("pause"))
     return engine
 
 
 def test_training_is_that_of_a_plain_program_and_shows_what_it_learned(engine):
-    engine.handle(Control("play"))
-    while engine.scene.model.live.steps < 150:
-        assert engine.step(0.01)
     frame = ask(engine, Control("pause"))
     assert frame.header["status"]["playing"] is False and not engine.step(0.01)
     model = engine.scene.model

@@ -50,11 +50,16 @@ def ask(engine: SequencesEngine, message: object) -> Frame:
 
 @pytest.fixture(scope="module")
 def engine() -> SequencesEngine:
+    """A page's engine whose network has done 60 steps."""
     engine = SequencesEngine(Context())
     engine.handle(Attached())
     engine.handle(Read(READING))
     engine.handle(SETTINGS)
     settle(engine)
+    engine.handle(Control("play"))
+    while engine.scene.model.main.live.steps < 60:
+        assert engine.step(0.01)
+    engine.handle(Control("pause"))
     return engine
 
 
@@ -63,10 +68,6 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def test_training_is_that_of_a_plain_program_and_writes_as_it_learns(engine):
-    engine.handle(Control("play"))
-    while engine.scene.model.main.live.steps < 60:
-        assert engine.step(0.01)
-    frame = ask(engine, Control("pause"))
     model, corpus = engine.scene.model, engine.scene.model.corpus
     sl.seed(5)
     net = LanguageModel(corpus.size, width=12, hidden=12, kind="lstm")

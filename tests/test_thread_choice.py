@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from slopes.costs import FIRST_TRIAL, HOPELESS, LONGEST_INTERVAL, TRIAL_RUNS
+from slopes.costs import FIRST_TRIAL, HOPELESS, LONGEST_INTERVAL, TRIAL_RUNS, TRIAL_STEPS
 from slopes.machine.thread_choice import ThreadChoice
 
 
@@ -15,7 +15,7 @@ def simulate(choice: ThreadChoice, seconds: Callable[[int], float], runs: int, a
     counts = []
     for _ in range(runs):
         counts.append(choice.thread_count(allowed))
-        choice.record(counts[-1], seconds(counts[-1]))
+        choice.record(counts[-1], 1, seconds(counts[-1]))
     return counts
 
 
@@ -62,3 +62,28 @@ def test_fewer_are_allowed_in_the_middle_of_a_trial():
     assert choice.thread_count(8) == 4
     assert choice.thread_count(2) == 1 and choice.trying == 1
     assert choice.thread_count(1) == 1
+
+
+def test_many_steps_at_once_are_divided_for_trials_alone():
+    choice, pieces = ThreadChoice(), []
+    for _ in range(20):
+        done = 0
+        while done < 1000:
+            count = choice.thread_count(2)
+            steps = choice.piece(1000 - done)
+            choice.record(count, steps, 1e-5 * count * steps)
+            done += steps
+            pieces.append((count, steps))
+        assert done == 1000
+    assert pieces[:5] == [(2, FIRST_TRIAL), *[(1, TRIAL_STEPS)] * TRIAL_RUNS, (1, FIRST_TRIAL)]  # one thread takes half of the time
+    assert sum(steps for count, steps in pieces if count == 2) < 2 * FIRST_TRIAL
+    assert len(pieces) < 70
+
+
+def test_long_runs_that_are_not_divided_make_trials_rarer():
+    choice = ThreadChoice()
+    counts = []
+    for _ in range(200):
+        counts.append(choice.thread_count(2))
+        choice.record(counts[-1], 5000, 5000 / counts[-1])
+    assert 1 <= counts.count(1) <= 6

@@ -217,9 +217,10 @@ STALL: Annotated[float, Cost("seconds", "how much longer than that it took at le
 SLOWER: Annotated[float, Cost("times the usual time for each run", "how fast a program's usual time is forgotten")] = 1.01
 LONGEST_BACKOFF: Annotated[int, Cost("times the time lost", "for how long fewer threads run at most, after runs that were held up")] = 32
 FIRST_TRIAL: Annotated[int, Cost(
-    "runs", "after how many a program tries another number of threads", "chosen; a trial costs 2% of these runs at most")] = 100
-LONGEST_INTERVAL: Annotated[int, Cost("runs", "between two trials, when nothing changed in many")] = 6400
+    "steps", "after how many a program tries another number of threads", "chosen; a trial costs some percent of these steps at most")] = 100
+LONGEST_INTERVAL: Annotated[int, Cost("steps", "between two trials, when nothing changed in many")] = 6400
 TRIAL_RUNS: Annotated[int, Cost("runs", "how many a trial takes: the first has to wake threads and to fetch what others wrote")] = 3
+TRIAL_STEPS: Annotated[int, Cost("steps", "how many each of these runs does, where there are more to do")] = 4
 HOPELESS: Annotated[float, Cost("times the usual time", "when a trial ends at once")] = 3.0
 WORTH_FEWER: Annotated[float, Cost("times the usual time", "how fast fewer threads must be")] = 0.95
 LARGE_ARENA: Annotated[int, Cost(

@@ -62,7 +62,7 @@ class Chain:
             start = time.perf_counter()
             failed = self._enter()
             took = time.perf_counter() - start
-        self.stalls.record(count, self.choice.record(count, took / steps) * steps, took)
+        self.stalls.record(count, self.choice.record(count, steps, took), took)
         return failed, self._failed(len(runs)) if failed else 0
 
     def _write(self, runs: Sequence[Run], pool: int) -> int:

@@ -23,10 +23,10 @@ from .entry import CALL, entry
 from .thread_choice import ThreadChoice
 from .translate import Loaded
 
-ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, POOL, SPIN_LIMIT, JOINED = map(
-    CALL.index, ("arguments", "strides", "arena", "threads", "steps", "pool", "spin_limit", "joined"))
+ARGUMENTS, STRIDES, ARENA, THREADS, STEPS, FIRST, POOL, SPIN_LIMIT, JOINED = map(
+    CALL.index, ("arguments", "strides", "arena", "threads", "steps", "first", "pool", "spin_limit", "joined"))
 
-RESTORED = ARGUMENTS, STRIDES, STEPS, ARENA, THREADS  # what a call needs that another one of the same thread interrupts
+RESTORED = ARGUMENTS, STRIDES, STEPS, FIRST, ARENA, THREADS  # what a call needs that another one of the same thread interrupts
 
 
 # ---------------------------------------------------------------------- programs
@@ -122,16 +122,25 @@ class Program:
 
     def enter(self) -> int:
         """Run with the pool; returns 0, or the number of the site that failed."""
+        call, failed, steps, done = self.call, 0, self.call[STEPS], 0
+        while done < steps and not failed:  # in one piece, but for trials of another number of threads
+            count = self.choice.thread_count(thread_count())
+            call[FIRST], call[STEPS] = done, self.choice.piece(steps - done)
+            failed = self._enter_together(count, call[STEPS])
+            done += call[STEPS]
+        call[FIRST], call[STEPS] = 0, steps
+        return failed
+
+    def _enter_together(self, count: int, steps: int) -> int:
+        """Run some steps with so many threads."""
         call, pool = self.call, pools.pool
-        count = self.choice.thread_count(thread_count())
-        steps = call[STEPS]
         call[POOL], call[SPIN_LIMIT] = pool.address, self.spin_limit * steps
         with pool.busy:
             _block = self.reserve(count)  # held: a signal handler may let the arena grow
             start = time.perf_counter()
             failed = self._enter()
             took = time.perf_counter() - start
-        self.stalls.record(count, self.choice.record(count, took / steps) * steps, took)
+        self.stalls.record(count, self.choice.record(count, steps, took), took)
         return failed
 
     @property

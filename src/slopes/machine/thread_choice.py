@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from ..costs import FIRST_TRIAL, HOPELESS, LONGEST_INTERVAL, SLOWER, TRIAL_RUNS, WORTH_FEWER
+from ..costs import FIRST_TRIAL, HOPELESS, LONGEST_INTERVAL, SLOWER, TRIAL_RUNS, TRIAL_STEPS, WORTH_FEWER
 from ..settings import MOST_THREADS
 
 
@@ -20,9 +20,10 @@ class ThreadChoice:
     def __init__(self) -> None:
         self.usual: dict[int, float] = {}  # the usual seconds of a step, by the number of threads
         self.best = MOST_THREADS
-        self.until_trial = self.interval = FIRST_TRIAL  # runs
+        self.until_trial = self.interval = FIRST_TRIAL  # steps
         self.trying, self.against = 0, 0  # the numbers of threads of a trial, and those that it is compared with
-        self.times: list[float] = []  # of the runs of a trial so far
+        self.times: list[float] = []  # seconds of a step, in the runs of a trial so far
+        self.taken = 0  # the steps of these runs
         self.downward = False  # whether the last trial had fewer threads
 
     def thread_count(self, allowed: int) -> int:
@@ -33,23 +34,33 @@ class ThreadChoice:
         if self.until_trial <= 0 and not self.trying and allowed > 1:
             self.downward = best > 1 and (best == allowed or not self.downward)
             self.trying, self.against, self.times = best // 2 if self.downward else min(2 * best, allowed), best, []
+            self.taken = 0
         return self.trying or best
 
-    def record(self, count: int, seconds: float) -> float:
-        """A step on `count` threads took so long; returns what it usually takes."""
-        usual = self.usual[count] = min(seconds, self.usual.get(count, seconds) * SLOWER)
-        self.until_trial -= 1
+    def piece(self, steps: int) -> int:
+        """How many of these steps to do before the next decision."""
+        if self.trying:
+            return min(steps, TRIAL_STEPS)
+        return min(steps, self.until_trial) if self.until_trial > 0 else steps
+
+    def record(self, count: int, steps: int, seconds: float) -> float:
+        """Steps on `count` threads took so long; returns what they usually take."""
+        step = seconds / steps
+        usual = self.usual[count] = min(step, self.usual.get(count, step) * SLOWER)
+        self.until_trial -= steps
         if count == self.trying:
-            self.times.append(seconds)
+            self.times.append(step)
+            self.taken += steps
             self.end_trial(self.usual.get(self.against, inf))
-        return usual
+        return usual * steps
 
     def end_trial(self, usual: float) -> None:
         """Decide, after a few runs or one that is hopeless, between these threads and those that take `usual` seconds."""
         seconds = min(self.times)
-        if len(self.times) < TRIAL_RUNS and seconds < HOPELESS * usual:
+        enough = TRIAL_RUNS * TRIAL_STEPS
+        if len(self.times) < TRIAL_RUNS and self.taken < enough and seconds < HOPELESS * usual:
             return
         better = seconds < usual * (WORTH_FEWER if self.downward else 1)
         self.interval = FIRST_TRIAL if better else min(2 * self.interval, LONGEST_INTERVAL)
         self.best = self.trying if better else self.best
-        self.trying, self.until_trial = 0, self.interval
+        self.trying, self.until_trial = 0, self.interval * max(1, self.taken // enough)  # after long runs, longer

@@ -25,7 +25,7 @@ export class Controls {
   }
 
   slider(name, label, min, max, step, unit = "") {
-    const text = h("output", {});
+    const text = h("span", {}); // no output, which would take the label from the slider
     const input = h("input", { type: "range", min, max, step, oninput: () => fill(text, `${input.value}${unit}`), onchange: () => this.set(name, +input.value) });
     input.showValue = () => fill(text, `${input.value}${unit}`);
     this.inputs[name] = input;
