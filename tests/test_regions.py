@@ -87,7 +87,7 @@ def test_two_calls_of_one_layer_are_two_regions():
     (lambda x: sl.log_softmax(x, axis=0), "log_softmax", {"axis": 0}),
     (lambda x: x.mean(axis=(0, 1), keepdims=True), "mean", {"axis": (0, 1), "keepdims": True}),
     (lambda x: sl.scaled_dot_product_attention(x, x, x, is_causal=True), "scaled_dot_product_attention",
-     {"attn_mask": None, "dropout_p": 0.0, "is_causal": True, "scale": None}),
+     {"attn_mask": None, "dropout_p": 0.0, "is_causal": True, "scale": None, "enable_gqa": False}),
 ])
 def test_functions_say_what_they_were_called_with(function, name, arguments):
     captured = sl.capture(function, sl.ones((2, 3)))
