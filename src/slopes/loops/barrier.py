@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from .atomics import atomic_load, atomic_store, fetch_add, field, load, spin_then_sleep, store
 from .builder import Builder
-from .queues import refill_queues
+from .queues import CONTEXT, THREADS, refill_queues
 from .target import COUNT, ERROR, GENERATION, STOP, YIELD, Target
-from .values import INT32, INT64, Value
-
-CONTEXT, THREADS = "%context", Value("%threads", INT64)
+from .values import INT32
 
 
 def barrier_text(target: Target, parallel: bool) -> str:

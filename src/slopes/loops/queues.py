@@ -15,7 +15,7 @@ from .builder import Builder
 from .target import TAKEN
 from .values import INT64, Value
 
-THREAD, THREADS = Value("%thread", INT64), Value("%threads", INT64)
+CONTEXT, THREAD, THREADS = "%context", Value("%thread", INT64), Value("%threads", INT64)
 
 
 def queue_count(b: Builder, threads: Value) -> Value:
@@ -26,7 +26,7 @@ def queue_count(b: Builder, threads: Value) -> Value:
 def taken_address(b: Builder, queue: Value) -> str:
     """Where it is counted how many blocks of a queue have been taken."""
     offset = b.add(b.mul(queue, b.whole(LINE)), b.whole(TAKEN))
-    return b.new(f"getelementptr inbounds i8, ptr %context, i64 {offset.ref}", INT64).ref
+    return b.new(f"getelementptr inbounds i8, ptr {CONTEXT}, i64 {offset.ref}", INT64).ref
 
 
 def refill_queues(b: Builder, threads: Value) -> None:
